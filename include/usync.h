@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file usync.h
+ * libusync: copy trees of very many small files as fast as the hardware allows.
+ *
+ * The life of a job:
+ *
+ *	struct usync_options opts = USYNC_OPTIONS_INIT;
+ *	struct usync_job *job;
+ *
+ *	usync_job_new(&job, &opts, sources, nr, destination);	copies all it is given
+ *	usync_job_run(job);					blocks; or _start, then _wait
+ *	usync_job_stats(job, &stats);				at any time
+ *	usync_job_error(job);					when _run or _wait was < 0
+ *	usync_job_free(job);
+ *
+ * Errors come in two classes.  What goes wrong with one file or directory is an event and a count; the
+ * job goes on.  What stops the job (destination full, read-only, gone; a source that is not there) is the
+ * negative errno that usync_job_run() or usync_job_wait() returns.
+ *
+ * Every int here is 0 or positive when all is well and a negative errno otherwise; errno itself is not
+ * part of the interface.  No call prints, exits, changes a signal handler or the process's umask.
+ */
+#ifndef USYNC_H
+#define USYNC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Version of this interface, and of the options structure. */
+#define USYNC_OPTIONS_VERSION 1
+
+/** Which calls go through io_uring. */
+enum usync_io {
+	USYNC_IO_AUTO,   /**< The library chooses. */
+	USYNC_IO_INLINE, /**< Plain opens and creates, batched ring reads. */
+	USYNC_IO_ASYNC,  /**< Every call that a ring has an operation for is queued on it. */
+	USYNC_IO_SYNC,   /**< No ring at all. */
+};
+
+/** How file contents move. */
+enum usync_copy {
+	USYNC_COPY_AUTO,   /**< The library chooses. */
+	USYNC_COPY_RW,     /**< Read into memory, write from it. */
+	USYNC_COPY_SPLICE, /**< splice(2) through a pipe: no copy through user space. */
+};
+
+/** What an event tells of. */
+enum usync_event_type {
+	USYNC_EVENT_FAILED,   /**< An entry could not be copied; counted in failed. */
+	USYNC_EVENT_VANISHED, /**< An entry was gone before it could be copied; counted in vanished. */
+	USYNC_EVENT_COPIED,   /**< An entry was copied; only when options.report_copied is set. */
+	USYNC_EVENT_NOTE,     /**< A choice that the library made, for a verbose log; no path. */
+};
+
+/** One event.  The strings are valid during the callback only. */
+struct usync_event {
+	enum usync_event_type type;
+	const char *path; /**< The entry's path, raw bytes, as reached from the source given; or NULL. */
+	const char *what; /**< What was being done ("open", "write", ...), or the note's text. */
+	int error;        /**< A positive errno, or 0 where no system call failed. */
+};
+
+/**
+ * Called for each event, by any of the job's threads but never by two at once.  It must not call back into
+ * the job, except usync_job_cancel().
+ */
+typedef void usync_event_fn(const struct usync_event *event, void *payload);
+
+/** What is to be done, and how.  Start from USYNC_OPTIONS_INIT; 0 always means "choose for me". */
+struct usync_options {
+	uint32_t version;      /**< USYNC_OPTIONS_VERSION. */
+	uint32_t jobs;         /**< Worker threads, 1 to USYNC_JOBS_MAX. */
+	uint32_t queue_depth;  /**< Files in flight for each worker, 1 to USYNC_QUEUE_DEPTH_MAX. */
+	uint64_t chunk_size;   /**< Bytes of one read or write, USYNC_CHUNK_MIN to USYNC_CHUNK_MAX. */
+	enum usync_io io;      /**< See enum usync_io. */
+	enum usync_copy copy;  /**< See enum usync_copy. */
+	bool report_copied;    /**< Send USYNC_EVENT_COPIED for each entry. */
+	usync_event_fn *event; /**< May be NULL. */
+	void *payload;         /**< Handed to event as it is. */
+};
+
+#define USYNC_OPTIONS_INIT {.version = USYNC_OPTIONS_VERSION}
+
+#define USYNC_JOBS_MAX 1024u
+#define USYNC_QUEUE_DEPTH_MAX 4096u
+#define USYNC_CHUNK_MIN (4096ull)
+#define USYNC_CHUNK_MAX (64ull << 20)
+
+/** What a job has done so far. */
+struct usync_stats {
+	uint64_t files;       /**< Regular files copied. */
+	uint64_t directories; /**< Directories copied (made, or there already). */
+	uint64_t symlinks;    /**< Symbolic links copied. */
+	uint64_t bytes;       /**< Bytes of file contents written. */
+	uint64_t failed;      /**< Entries that could not be copied. */
+	uint64_t vanished;    /**< Entries that were gone before they could be copied. */
+	uint64_t elapsed_ns;  /**< Time since the start, or from the start to the end. */
+};
+
+/** A copy job.  Opaque. */
+struct usync_job;
+
+/**
+ * Make a job that copies SOURCES to DESTINATION.  Nothing is opened or written yet.
+ *
+ * One source that is a directory: DESTINATION becomes its copy.  One source of another kind: DESTINATION
+ * becomes its copy, or, where DESTINATION is a directory, gets it under its own name.  Several sources:
+ * each gets its own name in DESTINATION, which must be a directory.
+ *
+ * @param[out] job     The new job; to be freed with usync_job_free().
+ * @param options      Copied; NULL for the defaults.
+ * @param sources      Paths; copied.
+ * @param nr_sources   How many, at least 1.
+ * @param destination  A path; copied.
+ * @return 0, -EINVAL for an option out of its range, or -ENOMEM.
+ */
+int usync_job_new(struct usync_job **job, const struct usync_options *options,
+                  const char *const *sources, size_t nr_sources, const char *destination);
+
+/**
+ * Check the sources and the destination and start the job's threads.  When this returns an error nothing
+ * was written, except directories on the way to the destination.
+ *
+ * @return 0 or a negative errno; usync_job_error() then says what is wrong.
+ */
+int usync_job_start(struct usync_job *job);
+
+/**
+ * Wait for the end of a started job.  One thread may wait.
+ *
+ * @return 0 when the whole tree was gone through (entries may have failed: see usync_job_stats()),
+ *         -ECANCELED after usync_job_cancel(), or the negative errno of what stopped the job.
+ */
+int usync_job_wait(struct usync_job *job);
+
+/** usync_job_start(), then usync_job_wait(). */
+int usync_job_run(struct usync_job *job);
+
+/**
+ * Ask a job to stop: no new file is begun; a file in hand is finished when its last bytes are already
+ * read and removed otherwise.  May be called from any thread and from a signal handler, any number of times.
+ */
+void usync_job_cancel(struct usync_job *job);
+
+/** Read a job's counts.  May be called from any thread while the job exists. */
+void usync_job_stats(const struct usync_job *job, struct usync_stats *stats);
+
+/**
+ * What stopped the job, in one line of text without a newline ("" when nothing did).  Names in it are raw
+ * bytes.  Valid after usync_job_start() failed or usync_job_wait() returned, until the job is freed.
+ */
+const char *usync_job_error(const struct usync_job *job);
+
+/** Free a job that was not started or has been waited for.  NULL is allowed. */
+void usync_job_free(struct usync_job *job);
+
+/** The library's version, "MAJOR.MINOR.PATCH". */
+const char *usync_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* USYNC_H */

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* The copy on one machine: a job is made from the command line, run and reported on. */
+#include "cli/cmd.h"
+#include "cli/report.h"
+#include "cli/signals.h"
+
+#include <errno.h>
+#include <signal.h>
+
+/** How far a job came. */
+struct outcome {
+	int error;    /**< What usync_job_start() or _wait() returned. */
+	bool started; /**< Whether there is anything to sum up. */
+};
+
+/** Run a job to its end, with signals stopping it. */
+static struct outcome run_job(struct usync_job *job)
+{
+	struct outcome outcome;
+
+	signals_attach(job);
+	outcome.error = usync_job_start(job);
+	outcome.started = outcome.error == 0;
+	if (outcome.started) {
+		outcome.error = usync_job_wait(job);
+	}
+	signals_detach();
+	return outcome;
+}
+
+/** Print how a job ended. */
+static void report_outcome(struct report *report, const struct usync_job *job,
+                           const struct usync_stats *stats, struct outcome outcome, bool quiet)
+{
+	enum report_end end = REPORT_COMPLETE;
+
+	if (outcome.error == -ECANCELED) {
+		end = REPORT_INTERRUPTED;
+	} else if (outcome.error < 0) {
+		end = REPORT_STOPPED;
+		report_fatal(report, usync_job_error(job), outcome.error);
+	}
+	if (!quiet && (outcome.started || end == REPORT_INTERRUPTED)) {
+		report_summary(report, stats, end);
+	}
+}
+
+/** The exit status of a job that ended like this, as far as the copy itself goes. */
+static enum cli_exit copy_status(const struct usync_stats *stats, int error)
+{
+	if (error == -ECANCELED) {
+		return signals_caught() == SIGTERM ? CLI_EXIT_TERMINATED : CLI_EXIT_INTERRUPTED;
+	}
+	if (error < 0) {
+		return CLI_EXIT_STOPPED;
+	}
+	if (stats->failed > 0) {
+		return CLI_EXIT_PARTIAL;
+	}
+	return stats->vanished > 0 ? CLI_EXIT_VANISHED : CLI_EXIT_OK;
+}
+
+enum cli_exit cmd_copy(const struct opts *opts)
+{
+	struct report report = {.out = stdout, .err = stderr, .verbose = opts->verbose};
+	struct usync_options options = opts->job;
+	struct usync_stats stats;
+	struct usync_job *job;
+	struct outcome outcome;
+	enum cli_exit status;
+	int ret;
+
+	options.report_copied = opts->verbose;
+	options.event = report_event;
+	options.payload = &report;
+	ret = usync_job_new(&job, &options, (const char *const *)opts->sources, opts->nr_sources,
+	                    opts->destination);
+	if (ret < 0) {
+		report_fatal(&report, "", ret);
+		return CLI_EXIT_STOPPED;
+	}
+	outcome = run_job(job);
+	usync_job_stats(job, &stats);
+	report_outcome(&report, job, &stats, outcome, opts->quiet);
+	status = copy_status(&stats, outcome.error);
+	usync_job_free(job);
+	if (report_finish(&report) < 0 && status == CLI_EXIT_OK) {
+		status = CLI_EXIT_STOPPED;
+	}
+	return status;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line parser.
+ *
+ *	argv ── parse_long ───┐
+ *	     └─ parse_letters ┴─ take_value ── store ── struct opts
+ *
+ * Operands move to the front of argv as they are met.
+ */
+#include "cli/opts.h"
+
+#include "base/parse.h"
+#include "base/quote.h"
+#include "cli/opts_table.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+/** A walk over the command line. */
+struct parser {
+	struct opts *opts; /**< What is filled in. */
+	char **argv;       /**< The words. */
+	int argc;          /**< How many there are. */
+	int next;          /**< The next word to look at. */
+	int operand_end;   /**< Operands stand in argv[1] to here. */
+	FILE *err;         /**< Where mistakes are described. */
+};
+
+/** End the description of a mistake. */
+static int usage_error(FILE *err)
+{
+	fputs("Try 'uring-sync --help' for more.\n", err);
+	return -EINVAL;
+}
+
+/** Describe a mistake about an option that takes a value: "NAME: PROBLEM: what is valid". */
+static int value_error(FILE *err, const struct option_def *def, const char *value)
+{
+	char valid[OPTS_VALID_MAX];
+
+	opts_table_valid(valid, def);
+	fprintf(err, "uring-sync: --%s: ", def->name);
+	if (value == NULL) {
+		fputs("its value is missing", err);
+	} else {
+		fputc('\'', err);
+		us_quote_write(err, value);
+		fputs("' is not valid", err);
+	}
+	fprintf(err, ": %s\n", valid);
+	return usage_error(err);
+}
+
+/** Describe an option that does not exist: SPELLING is shown, a guess is made from NAME. */
+static int unknown_option(FILE *err, const char *spelling, const char *name)
+{
+	const struct option_def *nearest = opts_table_nearest(name, strcspn(name, "="));
+
+	fputs("uring-sync: unknown option '", err);
+	us_quote_write(err, spelling);
+	fputc('\'', err);
+	if (nearest != NULL) {
+		fprintf(err, "; did you mean '--%s'?", nearest->name);
+	}
+	fputc('\n', err);
+	return usage_error(err);
+}
+
+/** Store an enum's value in the member of OPTS that DEF names. */
+static void store_enum(struct opts *opts, const struct option_def *def, unsigned int value)
+{
+	memcpy((char *)opts + def->field, &value, sizeof(value));
+}
+
+/** Find a word among an option's choices and store its place. */
+static int store_choice(struct opts *opts, const struct option_def *def, const char *value)
+{
+	for (unsigned int i = 0; def->choices[i] != NULL; i++) {
+		if (strcmp(def->choices[i], value) == 0) {
+			store_enum(opts, def, i);
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+/** Read a number or a size, hold it against the option's range and store it. */
+static int store_number(struct opts *opts, const struct option_def *def, const char *value)
+{
+	char *field = (char *)opts + def->field;
+	uint64_t number;
+	uint32_t small;
+	int ret;
+
+	if (def->kind == KIND_SIZE) {
+		ret = us_parse_size(value, &number);
+	} else {
+		ret = us_parse_uint(value, &number);
+	}
+	if (ret < 0) {
+		return ret;
+	}
+	if (number < def->min || number > def->max) {
+		return -ERANGE;
+	}
+	if (def->kind == KIND_SIZE) {
+		memcpy(field, &number, sizeof(number));
+		return 0;
+	}
+	assert(def->max <= UINT32_MAX);
+	small = (uint32_t)number;
+	memcpy(field, &small, sizeof(small));
+	return 0;
+}
+
+/** Store what an option says; VALUE is NULL for one that takes none. */
+static int store(struct parser *parser, const struct option_def *def, const char *value)
+{
+	bool yes = true;
+	int ret = 0;
+
+	switch (def->kind) {
+	case KIND_UINT:
+	case KIND_SIZE:
+		ret = store_number(parser->opts, def, value);
+		break;
+	case KIND_CHOICE:
+		ret = store_choice(parser->opts, def, value);
+		break;
+	case KIND_SET:
+		store_enum(parser->opts, def, def->value);
+		break;
+	case KIND_FLAG:
+		memcpy((char *)parser->opts + def->field, &yes, sizeof(yes));
+		break;
+	}
+	return ret < 0 ? value_error(parser->err, def, value) : 0;
+}
+
+/** Store an option whose value is ATTACHED to it or, where that is NULL, the next word. */
+static int take_value(struct parser *parser, const struct option_def *def, const char *attached)
+{
+	if (attached == NULL && parser->next < parser->argc) {
+		attached = parser->argv[parser->next++];
+	}
+	if (attached == NULL) {
+		return value_error(parser->err, def, NULL);
+	}
+	return store(parser, def, attached);
+}
+
+/** Read "--name" or "--name=value". */
+static int parse_long(struct parser *parser, const char *word)
+{
+	const char *name = word + 2;
+	size_t length = strcspn(name, "=");
+	const char *attached = name[length] == '=' ? name + length + 1 : NULL;
+	const struct option_def *def = opts_table_find(name, length);
+
+	if (def == NULL) {
+		return unknown_option(parser->err, word, name);
+	}
+	if (def->argument != NULL) {
+		return take_value(parser, def, attached);
+	}
+	if (attached != NULL) {
+		fprintf(parser->err, "uring-sync: --%s: takes no value\n", def->name);
+		return usage_error(parser->err);
+	}
+	return store(parser, def, NULL);
+}
+
+/** Read "-x", or several letters in one word, the last of which may have a value behind it. */
+static int parse_letters(struct parser *parser, const char *word)
+{
+	for (const char *p = word + 1; *p != '\0'; p++) {
+		const struct option_def *def = opts_table_find_letter(*p);
+		int ret;
+
+		if (def == NULL) {
+			char letter[] = {'-', *p, '\0'};
+			/* A byte of a longer character is not printed alone. */
+			const char *spelling = (*p & 0x80) != 0 ? word : letter;
+
+			return unknown_option(parser->err, spelling, word + 1);
+		}
+		if (def->argument != NULL) {
+			return take_value(parser, def, p[1] != '\0' ? p + 1 : NULL);
+		}
+		ret = store(parser, def, NULL);
+		if (ret < 0 || parser->opts->action != OPTS_COPY) {
+			return ret;
+		}
+	}
+	return 0;
+}
+
+/** Sort the operands into sources and destination, or say what is missing. */
+static int set_operands(struct parser *parser)
+{
+	int nr = parser->operand_end - 1;
+
+	if (nr <= 0) {
+		fputs("uring-sync: missing source and destination\n", parser->err);
+		return usage_error(parser->err);
+	}
+	if (nr == 1) {
+		fputs("uring-sync: missing destination after '", parser->err);
+		us_quote_write(parser->err, parser->argv[1]);
+		fputs("'\n", parser->err);
+		return usage_error(parser->err);
+	}
+	parser->opts->sources = parser->argv + 1;
+	parser->opts->nr_sources = (size_t)nr - 1;
+	parser->opts->destination = parser->argv[nr];
+	return 0;
+}
+
+int opts_parse(struct opts *opts, int argc, char **argv, FILE *err)
+{
+	struct parser parser = {
+		.opts = opts, .argv = argv, .argc = argc, .next = 1, .operand_end = 1, .err = err};
+	bool options_ended = false;
+	int ret = 0;
+
+	*opts = (struct opts){.action = OPTS_COPY, .job = USYNC_OPTIONS_INIT};
+	while (parser.next < argc && ret == 0 && opts->action == OPTS_COPY) {
+		char *word = argv[parser.next++];
+
+		if (options_ended || word[0] != '-' || word[1] == '\0') {
+			argv[parser.operand_end++] = word;
+		} else if (strcmp(word, "--") == 0) {
+			options_ended = true;
+		} else if (word[1] == '-') {
+			ret = parse_long(&parser, word);
+		} else {
+			ret = parse_letters(&parser, word);
+		}
+	}
+	if (ret == 0 && opts->action == OPTS_COPY) {
+		ret = set_operands(&parser);
+	}
+	return ret;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file opts_table.h
+ * The option table as data, for the parser and for --help.  Use opts.h from elsewhere.
+ */
+#ifndef US_CLI_OPTS_TABLE_H
+#define US_CLI_OPTS_TABLE_H
+
+#include "cli/opts.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** How an option's value is read and stored. */
+enum opts_kind {
+	KIND_UINT,   /**< A number, as uint32_t. */
+	KIND_SIZE,   /**< A size, as uint64_t. */
+	KIND_CHOICE, /**< A word's place in the list, as an enum. */
+	KIND_SET,    /**< No value: .value, as an enum. */
+	KIND_FLAG,   /**< No value: true. */
+};
+
+/** Headings of --help. */
+enum opts_category {
+	CATEGORY_SPEED,
+	CATEGORY_OUTPUT,
+	CATEGORY_NR,
+};
+
+/** One line of opts.def, which describes the members. */
+struct option_def {
+	char letter;
+	const char *name;
+	const char *argument;
+	enum opts_kind kind;
+	size_t field;
+	unsigned int value;
+	uint64_t min;
+	uint64_t max;
+	const char *const *choices;
+	enum opts_category category;
+	const char *help;
+};
+
+/** The table, in the order of opts.def. */
+extern const struct option_def opts_table[];
+
+/** How many options it has. */
+extern const size_t opts_table_nr;
+
+/** The option that has this long name of LENGTH bytes, or NULL. */
+const struct option_def *opts_table_find(const char *name, size_t length);
+
+/** The option that has this letter, or NULL. */
+const struct option_def *opts_table_find_letter(char letter);
+
+/** The option whose name is closest to one that does not exist, or NULL when none is close. */
+const struct option_def *opts_table_nearest(const char *name, size_t length);
+
+/** Room for what opts_table_valid() writes. */
+#define OPTS_VALID_MAX 128
+
+/** Say which values an option takes, "a number from 1 to 10"; "" when it takes none. */
+void opts_table_valid(char out[OPTS_VALID_MAX], const struct option_def *def);
+
+#endif /* US_CLI_OPTS_TABLE_H */

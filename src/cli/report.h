@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file report.h
+ * Everything that a copy prints: failures and notes on stderr, names and the summary on stdout.
+ * Control characters in names are escaped, so that no file's name can command a terminal.
+ */
+#ifndef US_CLI_REPORT_H
+#define US_CLI_REPORT_H
+
+#include <usync.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/** How the copy ended, for the summary. */
+enum report_end {
+	REPORT_COMPLETE,    /**< The whole tree was gone through. */
+	REPORT_STOPPED,     /**< An error stopped it. */
+	REPORT_INTERRUPTED, /**< A signal stopped it. */
+};
+
+/** Where to print, and how much. */
+struct report {
+	FILE *out;    /**< Names and summary. */
+	FILE *err;    /**< Failures and notes. */
+	bool verbose; /**< Print names and notes. */
+	int error;    /**< 0, or the first -errno of writing to out. */
+};
+
+/** Print one event.  A usync_event_fn; PAYLOAD is the struct report. */
+void report_event(const struct usync_event *event, void *payload);
+
+/** Print what stopped the job, TEXT, or where that is empty the errno of ERROR (negative). */
+void report_fatal(struct report *report, const char *text, int error);
+
+/** Print the summary line. */
+void report_summary(struct report *report, const struct usync_stats *stats, enum report_end end);
+
+/**
+ * Flush what was printed to out and say so on err when any of it was lost.
+ *
+ * @return 0, or the first -errno of writing to out.
+ */
+int report_finish(struct report *report);
+
+#endif /* US_CLI_REPORT_H */

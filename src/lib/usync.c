@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* The public interface: checks what it is given, copies it, and hands it to the engine. */
+#include "usync.h"
+
+#include "base/clock.h"
+#include "base/us.h"
+#include "core/job.h"
+#include "core/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/** True when VALUE is 0 (choose for me) or lies between the two. */
+static bool is_within(uint64_t value, uint64_t min, uint64_t max)
+{
+	return value == 0 || (value >= min && value <= max);
+}
+
+/** Check the caller's options. */
+static int check_options(const struct usync_options *options)
+{
+	if (options->version != USYNC_OPTIONS_VERSION ||
+	    !is_within(options->jobs, 1, USYNC_JOBS_MAX) ||
+	    !is_within(options->queue_depth, 1, USYNC_QUEUE_DEPTH_MAX) ||
+	    !is_within(options->chunk_size, USYNC_CHUNK_MIN, USYNC_CHUNK_MAX) ||
+	    options->io > USYNC_IO_SYNC || options->copy > USYNC_COPY_SPLICE) {
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/** Copy the paths. */
+static int copy_paths(struct usync_job *job, const char *const *sources, size_t nr, const char *destination)
+{
+	job->sources = calloc(nr, sizeof(*job->sources));
+	job->destination = strdup(destination);
+	if (job->sources == NULL || job->destination == NULL) {
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < nr; i++) {
+		job->sources[i] = strdup(sources[i]);
+		job->nr_sources = i + 1;
+		if (job->sources[i] == NULL) {
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+int usync_job_new(struct usync_job **job, const struct usync_options *options,
+                  const char *const *sources, size_t nr_sources, const char *destination)
+{
+	static const struct usync_options defaults = USYNC_OPTIONS_INIT;
+	struct usync_job *new;
+	int ret = options != NULL ? check_options(options) : 0;
+
+	if (ret < 0) {
+		return ret;
+	}
+	if (nr_sources == 0) {
+		return -EINVAL;
+	}
+	new = calloc(1, sizeof(*new));
+	if (new == NULL) {
+		return -ENOMEM;
+	}
+	new->options = options != NULL ? *options : defaults;
+	pthread_mutex_init(&new->event_lock, NULL);
+	ret = copy_paths(new, sources, nr_sources, destination);
+	if (ret < 0) {
+		usync_job_free(new);
+		return ret;
+	}
+	*job = new;
+	return 0;
+}
+
+int usync_job_start(struct usync_job *job)
+{
+	return job->is_started ? -EBUSY : us_job_start(job);
+}
+
+int usync_job_wait(struct usync_job *job)
+{
+	return job->is_started ? us_job_wait(job) : -EINVAL;
+}
+
+int usync_job_run(struct usync_job *job)
+{
+	int ret = usync_job_start(job);
+
+	return ret < 0 ? ret : usync_job_wait(job);
+}
+
+void usync_job_cancel(struct usync_job *job)
+{
+	/* Lock-free stores only: this may be a signal handler. */
+	atomic_store(&job->cancelled, true);
+	atomic_store(&job->stopping, true);
+}
+
+/** Read one count of one worker. */
+static uint64_t load(const atomic_uint_fast64_t *count)
+{
+	return atomic_load_explicit(count, memory_order_relaxed);
+}
+
+void usync_job_stats(const struct usync_job *job, struct usync_stats *stats)
+{
+	uint64_t end = load(&job->ended_ns);
+
+	*stats = (struct usync_stats){0};
+	for (unsigned int i = 0; job->workers != NULL && i < job->nr_workers; i++) {
+		const struct us_counts *counts = &job->workers[i].counts;
+
+		stats->files += load(&counts->files);
+		stats->directories += load(&counts->directories);
+		stats->symlinks += load(&counts->symlinks);
+		stats->bytes += load(&counts->bytes);
+		stats->failed += load(&counts->failed);
+		stats->vanished += load(&counts->vanished);
+	}
+	if (job->started_ns != 0) {
+		stats->elapsed_ns = (end != 0 ? end : us_clock_ns()) - job->started_ns;
+	}
+}
+
+const char *usync_job_error(const struct usync_job *job)
+{
+	return job->error_text != NULL ? job->error_text : "";
+}
+
+void usync_job_free(struct usync_job *job)
+{
+	if (job == NULL) {
+		return;
+	}
+	for (size_t i = 0; i < job->nr_sources; i++) {
+		free(job->sources[i]);
+	}
+	free(job->sources);
+	free(job->destination);
+	free(job->workers);
+	free(job->error_text);
+	pthread_mutex_destroy(&job->event_lock);
+	free(job);
+}
+
+const char *usync_version(void)
+{
+	return US_VERSION;
+}

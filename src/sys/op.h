@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file op.h
+ * One system call as data, so that who asks for it need not know whether it runs at once or on a ring.
+ */
+#ifndef US_SYS_OP_H
+#define US_SYS_OP_H
+
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+/** The calls that both a plain call and a ring can make. */
+enum us_op_kind {
+	US_OP_OPENAT,
+	US_OP_STATX,
+	US_OP_MKDIRAT,
+	US_OP_READ,
+	US_OP_WRITE,
+	US_OP_SPLICE,
+	US_OP_CLOSE,
+	US_OP_NR,
+};
+
+/** The bit of one kind in a set of kinds. */
+#define US_OP_BIT(kind) (1u << (kind))
+
+/** What starting an op came to. */
+enum us_op_state {
+	US_DONE,   /**< It ran; op->res holds its result, which may be a failure. */
+	US_QUEUED, /**< It will come back from us_io_reap(). */
+};
+
+struct us_op;
+
+/** Called by whoever reaps OP, when it was queued. */
+typedef void us_op_done_fn(struct us_op *op, void *context);
+
+/**
+ * One call.  The owner fills in what the kind needs, and keeps all of it, and what it points to, in place
+ * until the op is done.
+ */
+struct us_op {
+	enum us_op_kind kind;
+	int fd;             /**< The descriptor; for openat, statx, mkdirat the directory. */
+	int fd_out;         /**< splice: where to. */
+	int flags;          /**< openat: O_*; statx: AT_*. */
+	mode_t mode;        /**< openat, mkdirat. */
+	uint32_t len;       /**< read, write, splice: bytes. */
+	int32_t res;        /**< The result: 0 or positive, or a negative errno. */
+	int32_t fault;      /**< Test builds: what us_fault() said when it was queued. */
+	int64_t offset;     /**< read, write: place in the file; splice: in fd, -1 for a pipe. */
+	int64_t offset_out; /**< splice: place in fd_out, -1 for a pipe. */
+	const char *path;   /**< openat, statx, mkdirat. */
+	void *buf;          /**< read, write: memory; statx: struct statx. */
+	us_op_done_fn *done;
+	struct us_op *next; /**< For whoever holds the op in a list. */
+};
+
+#endif /* US_SYS_OP_H */

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An io_uring:
+ *
+ *	us_ring_queue()        us_ring_commit()              us_ring_reap()
+ *	     |                       |                            |
+ *	     v                       v                            v
+ *	[ submission queue ] --> [ kernel: in flight ] --> [ completion queue ] --> op->res
+ *	  pending[], in order
+ *
+ * pending[] remembers what the kernel has not taken yet, so that a ring that stops working loses nothing:
+ * its owner makes those calls plainly.
+ */
+#include "sys/ring.h"
+
+#include "base/fault.h"
+#include "base/us.h"
+#include "sys/call.h"
+
+#include <fcntl.h>
+#include <liburing.h>
+#include <stdlib.h>
+#include <string.h>
+
+/** How often a submission that the kernel has no memory for is tried again. */
+#define COMMIT_TRIES 100
+
+struct us_ring {
+	struct io_uring uring;
+	unsigned int kinds;      /**< What the kernel can do. */
+	unsigned int entries;    /**< Length of pending. */
+	unsigned int nr_pending; /**< Ops queued and not committed. */
+	struct us_op *pending[]; /**< Those ops, in the order of the submission queue. */
+};
+
+/** The ring operation of each kind. */
+static const int opcodes[US_OP_NR] = {
+	[US_OP_OPENAT] = IORING_OP_OPENAT, [US_OP_STATX] = IORING_OP_STATX,
+	[US_OP_MKDIRAT] = IORING_OP_MKDIRAT, [US_OP_READ] = IORING_OP_READ,
+	[US_OP_WRITE] = IORING_OP_WRITE, [US_OP_SPLICE] = IORING_OP_SPLICE,
+	[US_OP_CLOSE] = IORING_OP_CLOSE,
+};
+
+/** Ask the kernel which kinds it knows (IORING_REGISTER_PROBE, Linux 5.6). */
+static unsigned int probe_kinds(struct io_uring *uring)
+{
+	struct io_uring_probe *probe = io_uring_get_probe_ring(uring);
+	unsigned int kinds = 0;
+
+	if (probe == NULL) {
+		return 0;
+	}
+	for (unsigned int kind = 0; kind < US_OP_NR; kind++) {
+		if (io_uring_opcode_supported(probe, opcodes[kind])) {
+			kinds |= US_OP_BIT(kind);
+		}
+	}
+	io_uring_free_probe(probe);
+	return kinds;
+}
+
+/** Set up with the newest flags that the kernel takes; an unknown flag is answered with EINVAL. */
+static int setup(struct io_uring *uring, unsigned int entries)
+{
+	static const unsigned int ladder[] = {
+		IORING_SETUP_SUBMIT_ALL | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SINGLE_ISSUER |
+			IORING_SETUP_DEFER_TASKRUN,                            /* Linux 6.1 */
+		IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG, /* 5.19 */
+		0,
+	};
+	int ret = -EINVAL;
+
+	for (size_t i = 0; i < us_array_size(ladder) && ret == -EINVAL; i++) {
+		ret = us_fault("ring");
+		if (ret == 0) {
+			ret = io_uring_queue_init(entries, uring, ladder[i]);
+		}
+	}
+	return ret;
+}
+
+int us_ring_open(struct us_ring **ring, unsigned int entries)
+{
+	struct us_ring *new;
+	int ret;
+
+	entries = us_min(entries, US_RING_ENTRIES_MAX);
+	new = calloc(1, sizeof(*new) + entries * sizeof(new->pending[0]));
+	if (new == NULL) {
+		return -ENOMEM;
+	}
+	ret = setup(&new->uring, entries);
+	if (ret < 0) {
+		free(new);
+		return ret;
+	}
+	new->entries = entries;
+	new->kinds = probe_kinds(&new->uring);
+	*ring = new;
+	return 0;
+}
+
+void us_ring_close(struct us_ring *ring)
+{
+	if (ring != NULL) {
+		io_uring_queue_exit(&ring->uring);
+		free(ring);
+	}
+}
+
+unsigned int us_ring_kinds(const struct us_ring *ring)
+{
+	return ring->kinds;
+}
+
+void us_ring_set_workers(struct us_ring *ring, unsigned int nr)
+{
+	unsigned int workers[2] = {nr, 0}; /* bounded, unbounded (0: as it is) */
+
+	(void)io_uring_register_iowq_max_workers(&ring->uring, workers);
+}
+
+/** Write OP into a submission entry; an injected failure must not run, so it goes as a NOP. */
+static void prepare(struct io_uring_sqe *sqe, struct us_op *op)
+{
+	uint32_t len = op->fault == US_FAULT_SHORT ? us_max(op->len / 2, 1u) : op->len;
+
+	if (op->fault < 0) {
+		io_uring_prep_nop(sqe);
+		io_uring_sqe_set_data(sqe, op);
+		return;
+	}
+	switch (op->kind) {
+	case US_OP_OPENAT:
+		io_uring_prep_openat(sqe, op->fd, op->path, op->flags | O_CLOEXEC, op->mode);
+		break;
+	case US_OP_STATX:
+		io_uring_prep_statx(sqe, op->fd, op->path, op->flags, STATX_BASIC_STATS, op->buf);
+		break;
+	case US_OP_MKDIRAT:
+		io_uring_prep_mkdirat(sqe, op->fd, op->path, op->mode);
+		break;
+	case US_OP_READ:
+		io_uring_prep_read(sqe, op->fd, op->buf, len, (uint64_t)op->offset);
+		break;
+	case US_OP_WRITE:
+		io_uring_prep_write(sqe, op->fd, op->buf, len, (uint64_t)op->offset);
+		break;
+	case US_OP_SPLICE:
+		io_uring_prep_splice(sqe, op->fd, op->offset, op->fd_out, op->offset_out, len,
+		                     SPLICE_F_MOVE);
+		break;
+	default:
+		io_uring_prep_close(sqe, op->fd);
+		break;
+	}
+	io_uring_sqe_set_data(sqe, op);
+}
+
+bool us_ring_queue(struct us_ring *ring, struct us_op *op)
+{
+	struct io_uring_sqe *sqe;
+
+	if (ring->nr_pending == ring->entries) {
+		return false;
+	}
+	sqe = io_uring_get_sqe(&ring->uring);
+	if (sqe == NULL) {
+		return false;
+	}
+	op->fault = us_fault(us_op_name(op->kind));
+	prepare(sqe, op);
+	ring->pending[ring->nr_pending++] = op;
+	return true;
+}
+
+/** One io_uring_enter: submit what is pending, wait for WAIT_NR completions. */
+static int enter(struct us_ring *ring, unsigned int wait_nr)
+{
+	int ret = us_fault("submit");
+
+	if (ret < 0) {
+		return ret;
+	}
+	ret = io_uring_submit_and_wait(&ring->uring, wait_nr);
+	if (ret > 0) {
+		unsigned int taken = (unsigned int)ret;
+
+		ring->nr_pending -= taken;
+		memmove(ring->pending, ring->pending + taken,
+		        ring->nr_pending * sizeof(ring->pending[0]));
+	}
+	return ret;
+}
+
+/** Wait for NR completions without submitting anything. */
+static int wait_only(struct us_ring *ring, unsigned int nr)
+{
+	struct io_uring_cqe *cqe;
+	int ret;
+
+	do {
+		ret = io_uring_wait_cqe_nr(&ring->uring, &cqe, nr);
+	} while (ret == -EINTR);
+	return ret;
+}
+
+int us_ring_commit(struct us_ring *ring, unsigned int wait_nr)
+{
+	unsigned int tries = 0;
+
+	if (ring->nr_pending == 0) {
+		return wait_nr > 0 ? wait_only(ring, wait_nr) : 0;
+	}
+	while (ring->nr_pending > 0) {
+		int ret = enter(ring, wait_nr);
+
+		if (ret == -EINTR) {
+			continue;
+		}
+		if (ret == -EBUSY) {
+			return 0; /* The completion queue is full: the caller reaps and comes again. */
+		}
+		if ((ret == -EAGAIN || ret == -ENOMEM || ret == 0) && ++tries < COMMIT_TRIES) {
+			continue;
+		}
+		if (ret <= 0) {
+			return ret < 0 ? ret : -EAGAIN;
+		}
+	}
+	return 0;
+}
+
+struct us_op *us_ring_unqueue(struct us_ring *ring)
+{
+	return ring->nr_pending > 0 ? ring->pending[--ring->nr_pending] : NULL;
+}
+
+unsigned int us_ring_reap(struct us_ring *ring, struct us_op **ops, unsigned int max)
+{
+	struct io_uring_cqe *cqe;
+	unsigned int nr = 0;
+
+	while (nr < max && io_uring_peek_cqe(&ring->uring, &cqe) == 0) {
+		struct us_op *op = io_uring_cqe_get_data(cqe);
+
+		op->res = op->fault < 0 ? op->fault : cqe->res;
+		io_uring_cqe_seen(&ring->uring, cqe);
+		ops[nr++] = op;
+	}
+	return nr;
+}

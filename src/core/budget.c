@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Descriptors: each worker needs its ring, two for each file (four with a pipe), and two for each directory
+ * that it reads, makes, or is about to open.  What is left keeps directories open that will be used again.
+ */
+#include "core/budget.h"
+
+#include "base/us.h"
+#include "core/policy.h"
+#include "sys/nofile.h"
+
+/** For the caller's library functions, and for what is opened for a moment only. */
+#define SPARE 6u
+
+/** A ring, and a directory and its parent on both sides. */
+#define WORKER_BASE 5u
+
+void us_budget_fit(struct us_budget *budget, bool splice)
+{
+	unsigned int limit = us_nofile_raise();
+	unsigned int used = us_nofile_used() + SPARE;
+	unsigned int free = limit > used ? limit - used : 1;
+	unsigned int per_file = splice ? 4 : 2;
+	unsigned int share;
+	unsigned int left;
+
+	budget->workers = us_max(us_min(budget->workers, free / (WORKER_BASE + per_file)), 1u);
+	share = us_max(free / budget->workers, WORKER_BASE + per_file) - WORKER_BASE;
+	budget->opening = us_max(us_min(budget->opening, share / 8), 1u);
+	/* A third of the share is left to the directories. */
+	budget->depth = us_max(us_min(budget->depth, share * 2 / 3 / per_file), 1u);
+	left = budget->workers * (1 + budget->depth * per_file + budget->opening * 2);
+	left = free > left ? free - left : 0;
+	budget->open_dirs = us_max(us_min(left / 2, US_POLICY_OPEN_DIRS), 2u);
+	budget->listings = us_max(budget->open_dirs / 2, 1u);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file budget.h
+ * How many files and directories fit the descriptors that the process may hold.
+ */
+#ifndef US_CORE_BUDGET_H
+#define US_CORE_BUDGET_H
+
+#include <stdbool.h>
+
+struct us_budget {
+	unsigned int workers;   /**< Asked for, and what is possible. */
+	unsigned int depth;     /**< Files in flight for each worker: asked for, and possible. */
+	unsigned int opening;   /**< Directories being opened by each worker: asked for, and possible. */
+	unsigned int listings;  /**< Listings alive at a time in all. */
+	unsigned int open_dirs; /**< Directories that may hold descriptors in all. */
+};
+
+/**
+ * Lower what was asked for to what RLIMIT_NOFILE allows.  The soft limit is raised to the hard one first.
+ * Every member is at least 1 at the end.
+ *
+ * @param splice  Files take a pipe too.
+ */
+void us_budget_fit(struct us_budget *budget, bool splice);
+
+#endif /* US_CORE_BUDGET_H */

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file file.h
+ * One file in flight, on its way from a source to a sink (source.h, sink.h).
+ */
+#ifndef US_CORE_FILE_H
+#define US_CORE_FILE_H
+
+#include "core/dir.h"
+#include "core/listing.h"
+#include "sys/op.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+/** What kind of entry it is. */
+enum us_file_kind {
+	US_FILE_REGULAR,
+	US_FILE_SYMLINK, /**< Its target, with a NUL, is in data. */
+};
+
+/**
+ * A file goes back and forth: the source fills data with the next part of the contents, the sink writes it
+ * away, until a part comes with eof set.  One op is under way at most, of whose turn it is.
+ */
+struct us_file {
+	struct us_op op;   /**< First, so that an op leads back to its file. */
+	struct us_file *next;
+
+	/* What it is: set when it is begun. */
+	struct us_slice *slice; /**< Where it comes from; stays while the file is in flight. */
+	struct us_dir *dir;     /**< The slice's; pinned. */
+	const char *name;       /**< In the source directory. */
+	const char *dst_name;   /**< In the destination directory. */
+	enum us_file_kind kind;
+
+	/* The part in hand: set by the source, read by the sink. */
+	struct statx stx; /**< Of the source, when it was opened. */
+	char *data;       /**< A block of the worker's pool, or NULL. */
+	uint32_t data_max; /**< Size of the block. */
+	uint32_t length;  /**< Bytes in hand, in data or in the pipe. */
+	uint64_t offset;  /**< Where in the file they belong. */
+	bool eof;         /**< They are the last. */
+	bool grown;       /**< It held more than its size said, and was looked at again. */
+	int pipe[2];      /**< With splice: where the bytes are instead of in data; -1 otherwise. */
+
+	/* The source's own. */
+	int src_state;
+	int src_fd;
+	bool splice; /**< Contents go through a pipe, as long as that works. */
+
+	/* The sink's own. */
+	int dst_state;
+	int dst_fd;
+	uint32_t written;     /**< Of the bytes in hand. */
+	bool is_queued;       /**< Its create is on the ring. */
+	bool created;         /**< There is a file of ours under dst_name or the temporary name. */
+	bool replaces;        /**< It is under the temporary name, to be renamed. */
+	bool failed;          /**< Reported already; only closing is left. */
+	uint64_t temp_number; /**< Makes the temporary name. */
+};
+
+#endif /* US_CORE_FILE_H */

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file job.h
+ * A whole copy: what all its workers share, its beginning and its end.
+ */
+#ifndef US_CORE_JOB_H
+#define US_CORE_JOB_H
+
+#include "core/dir.h"
+#include "core/listing.h"
+#include "sys/io.h"
+#include "usync.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct us_feed;
+struct us_sink_ops;
+struct us_source_ops;
+struct us_worker;
+
+/** The job behind the public handle. */
+struct usync_job {
+	struct usync_options options;
+	char **sources;
+	size_t nr_sources;
+	char *destination;
+
+	/* Settled by us_job_start() and then only read. */
+	const struct us_source_ops *source;
+	const struct us_sink_ops *sink;
+	enum us_io_mode io_mode;
+	bool splice;
+	uint32_t chunk;
+	unsigned int nr_workers;
+	unsigned int depth;         /**< Files in flight for each worker. */
+	unsigned int max_opening;   /**< Directories being opened at a time by each worker. */
+	unsigned int max_listings;  /**< Listings alive at a time, which pin their directories. */
+	uint64_t run_id;            /**< Makes temporary names of this run unlike those of others. */
+	struct us_identity dst_root; /**< Not to be copied into itself, should the walk come upon it. */
+
+	struct us_feed *feed;
+	struct us_dircache dirs;
+	atomic_uint nr_listings;
+	struct us_worker *workers;
+	struct us_dir *root;        /**< Freed by the worker that completes it. */
+	pthread_mutex_t event_lock;
+
+	atomic_bool cancelled;      /**< Asked for by the caller. */
+	atomic_bool stopping;       /**< Cancelled, or stopped by an error: begin nothing new. */
+	atomic_int error;           /**< The negative errno that stopped the job; the first one stays. */
+	atomic_bool ring_noted;     /**< That there is no io_uring was said. */
+	char *error_text;
+	uint64_t started_ns;
+	atomic_uint_fast64_t ended_ns;
+	atomic_uint nr_running;
+	bool is_started;
+};
+
+/** Check sources and destination, open the roots, start the threads.  See usync_job_start(). */
+int us_job_start(struct usync_job *job);
+
+/** Wait for the threads and release all that us_job_start() took.  See usync_job_wait(). */
+int us_job_wait(struct usync_job *job);
+
+/** True when nothing new is to be begun. */
+static inline bool us_job_stopping(const struct usync_job *job)
+{
+	return atomic_load_explicit(&job->stopping, memory_order_relaxed);
+}
+
+#endif /* US_CORE_JOB_H */

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file local_sink.h
+ * A sink that makes a directory tree on this machine.
+ */
+#ifndef US_CORE_LOCAL_SINK_H
+#define US_CORE_LOCAL_SINK_H
+
+#include "core/sink.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct usync_job;
+
+extern const struct us_sink_ops us_local_sink;
+
+/** Every temporary name begins so. */
+#define US_TEMP_PREFIX ".uring-sync."
+
+/** Room for any temporary name, with its NUL. */
+#define US_TEMP_SIZE 64
+
+/* The parts of it; see the .c files. */
+
+/** local_mkdir.c: members of us_local_sink. */
+void us_local_open_dst(struct us_worker *worker, struct us_dir_open *opening);
+void us_local_finish_dst(struct us_worker *worker, struct us_dir *dir);
+
+/** local_mkdir.c: 1 when new entries of the open directory FD take a default ACL, 0 when not. */
+int us_local_has_default_acl(int fd);
+
+/** local_write.c: true when there may be something of FILE in the destination. */
+bool us_local_is_begun(const struct us_file *file);
+
+/** local_write.c: make FILE, which is not begun, in the destination; the answer waits for us_local_write(). */
+void us_local_create(struct us_worker *worker, struct us_file *file);
+
+/** local_write.c: member of us_local_sink. */
+void us_local_abandon(struct us_worker *worker, struct us_file *file);
+
+/** local_write.c: write away one part of a file that is open or was just made. */
+void us_local_write(struct us_worker *worker, struct us_file *file);
+
+/** local_write.c: a new name in the directory of FILE, to be renamed when it is complete. */
+void us_local_temp_name(const struct us_worker *worker, const struct us_file *file, char name[US_TEMP_SIZE]);
+
+/** local_write.c: FILE failed on the destination: report it, remove it, and let it go. */
+void us_local_fail(struct us_worker *worker, struct us_file *file, const char *what, int error);
+
+#endif /* US_CORE_LOCAL_SINK_H */

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file local_source.h
+ * A source that walks a directory tree of this machine.
+ */
+#ifndef US_CORE_LOCAL_SOURCE_H
+#define US_CORE_LOCAL_SOURCE_H
+
+#include "core/source.h"
+
+#include <stdint.h>
+
+struct us_dir;
+struct us_listing;
+
+extern const struct us_source_ops us_local_source;
+
+/* The parts of it; see the .c files. */
+
+/** local_walk.c: open DIR on both sides, when its turn has come.  Takes over its first share in pending. */
+void us_local_open_dir(struct us_worker *worker, struct us_dir *dir);
+
+/** local_walk.c: list an open DIR from where it stands, and make tasks of it.  Takes over one pin and one share. */
+void us_local_list(struct us_worker *worker, struct us_dir *dir);
+
+/** local_walk.c: make slices of LISTING, one of which becomes the worker's.  Takes over its reference. */
+void us_local_hand_out(struct us_worker *worker, struct us_listing *listing);
+
+/** local_read.c: begin the next entry of the worker's slice. */
+void us_local_begin_entry(struct us_worker *worker);
+
+/** local_read.c: the members of us_local_source. */
+void us_local_more(struct us_worker *worker, struct us_file *file);
+void us_local_close(struct us_worker *worker, struct us_file *file);
+
+#endif /* US_CORE_LOCAL_SOURCE_H */

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The walk: a directory is opened, listed in parts that fit the memory bound, and becomes tasks.
+ *
+ *	TASK_DIR --> open, stat --> sink.open_dir --> list --> TASK_MORE     when it was only a part
+ *	                                                  |    TASK_DIR ...  child directories
+ *	                                                  |    TASK_SLICE ...
+ *	                                                  +--> the slice that this worker goes on with
+ *
+ * They are pushed in that order, so that the files at hand come first, then the child directories, then the
+ * rest of the listing: what is pending is bounded by the depth of the tree and not by its size.
+ */
+#include "core/local_source.h"
+
+#include "base/us.h"
+#include "core/dir.h"
+#include "core/feed.h"
+#include "core/job.h"
+#include "core/policy.h"
+#include "core/report.h"
+#include "core/sink.h"
+#include "core/worker.h"
+#include "sys/call.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+/** Steps of opening the source's side. */
+enum {
+	SRC_OPENING,
+	SRC_STATTING,
+};
+
+static us_op_done_fn open_step;
+
+/** Child directories of the listing at hand, to be sorted before they are pushed. */
+struct children {
+	struct us_dir **dirs;
+	size_t nr;
+	size_t max;
+};
+
+/** Report a failure with the directory that OPENING is for, and give it up. */
+static void fail_opening(struct us_worker *worker, struct us_dir_open *opening, const char *what, int error)
+{
+	struct us_place place = {.dir = opening->dir, .side = US_SRC};
+
+	if (opening->fd[US_SRC] >= 0) {
+		us_close(opening->fd[US_SRC]);
+	}
+	if (error == -ENOENT) {
+		us_report_vanished(worker, &place);
+	} else {
+		us_report_failed(worker, &place, what, error);
+	}
+	us_worker_dir_failed(worker, opening);
+}
+
+/** Ask for the source's side to be opened. */
+static void start_open(struct us_worker *worker, struct us_dir_open *opening)
+{
+	int noatime = worker->noatime ? O_NOATIME : 0;
+
+	opening->state = SRC_OPENING;
+	opening->op = (struct us_op){
+		.kind = US_OP_OPENAT,
+		.fd = opening->dir->parent->fd[US_SRC],
+		.path = us_dir_name(opening->dir, US_SRC),
+		.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | noatime,
+		.done = open_step,
+	};
+	if (us_io_start(&worker->io, &opening->op) == US_DONE) {
+		open_step(&opening->op, worker);
+	}
+}
+
+/** A directory that may not be read is still made, as cp and rsync do; what is in it is a failure. */
+static void open_unreadable(struct us_worker *worker, struct us_dir_open *opening, int error)
+{
+	struct us_dir *dir = opening->dir;
+	int ret = us_statx(dir->parent->fd[US_SRC], us_dir_name(dir, US_SRC), AT_SYMLINK_NOFOLLOW,
+	                   &opening->stx);
+
+	if (ret < 0 || !S_ISDIR(opening->stx.stx_mode)) {
+		fail_opening(worker, opening, "open directory", error);
+		return;
+	}
+	us_report_failed(worker, &(struct us_place){.dir = dir, .side = US_SRC}, "open directory", error);
+	dir->mode = opening->stx.stx_mode & 07777;
+	dir->mtime = opening->stx.stx_mtime;
+	worker->job->sink->open_dir(worker, opening);
+}
+
+/** The source's side was opened, or not. */
+static void after_open(struct us_worker *worker, struct us_dir_open *opening)
+{
+	int res = opening->op.res;
+
+	if (res == -EPERM && (opening->op.flags & O_NOATIME) != 0) {
+		worker->noatime = false; /* Only its owner may open a file so (open(2)). */
+		start_open(worker, opening);
+		return;
+	}
+	if (res == -EACCES) {
+		open_unreadable(worker, opening, res);
+		return;
+	}
+	if (res < 0) {
+		fail_opening(worker, opening, "open directory", res);
+		return;
+	}
+	opening->fd[US_SRC] = res;
+	opening->state = SRC_STATTING;
+	opening->op = (struct us_op){
+		.kind = US_OP_STATX,
+		.fd = res,
+		.path = "",
+		.flags = AT_EMPTY_PATH,
+		.buf = &opening->stx,
+		.done = open_step,
+	};
+	if (us_io_start(&worker->io, &opening->op) == US_DONE) {
+		open_step(&opening->op, worker);
+	}
+}
+
+/** The source's side is known: on to the sink. */
+static void after_stat(struct us_worker *worker, struct us_dir_open *opening)
+{
+	struct us_dir *dir = opening->dir;
+
+	if (opening->op.res < 0) {
+		fail_opening(worker, opening, "stat", opening->op.res);
+		return;
+	}
+	if (us_identity_is(&worker->job->dst_root, &opening->stx)) {
+		us_close(opening->fd[US_SRC]);
+		us_report_failed(worker, &(struct us_place){.dir = dir, .side = US_SRC},
+		                 "copy: it is the destination itself", 0);
+		us_worker_dir_failed(worker, opening);
+		return;
+	}
+	dir->identity[US_SRC] = us_identity_of(&opening->stx);
+	dir->mode = opening->stx.stx_mode & 07777;
+	dir->mtime = opening->stx.stx_mtime;
+	worker->job->sink->open_dir(worker, opening);
+}
+
+/** An op of the source's side is done. */
+static void open_step(struct us_op *op, void *context)
+{
+	struct us_dir_open *opening = (struct us_dir_open *)(void *)op;
+
+	if (opening->state == SRC_OPENING) {
+		after_open(context, opening);
+	} else {
+		after_stat(context, opening);
+	}
+}
+
+void us_local_open_dir(struct us_worker *worker, struct us_dir *dir)
+{
+	struct us_dir_open *opening;
+	int ret = us_dircache_pin(&worker->job->dirs, dir->parent);
+
+	if (ret < 0) {
+		us_report_failed(worker, &(struct us_place){.dir = dir->parent}, "reopen directory", ret);
+		us_worker_put_dir(worker, dir);
+		return;
+	}
+	opening = us_worker_begin_dir(worker, dir);
+	start_open(worker, opening);
+}
+
+/** Remember a child directory. */
+static int add_child(struct children *children, struct us_dir *parent, const struct us_dent *dent)
+{
+	struct us_dir *child;
+
+	if (children->nr == children->max) {
+		size_t max = children->max > 0 ? children->max * 2 : 64;
+		struct us_dir **dirs = reallocarray(children->dirs, max, sizeof(*dirs));
+
+		if (dirs == NULL) {
+			return -ENOMEM;
+		}
+		children->dirs = dirs;
+		children->max = max;
+	}
+	child = us_dir_new(parent, dent->name, NULL);
+	if (child == NULL) {
+		return -ENOMEM;
+	}
+	child->ino = dent->ino;
+	children->dirs[children->nr++] = child;
+	return 0;
+}
+
+/** What kind DENT is, where the file system left that open. */
+static unsigned char resolve_type(const struct us_dir *dir, const struct us_dent *dent)
+{
+	struct statx stx;
+
+	if (dent->type != DT_UNKNOWN ||
+	    us_statx(dir->fd[US_SRC], dent->name, AT_SYMLINK_NOFOLLOW, &stx) < 0) {
+		return dent->type; /* A stat that failed now fails again, and is reported, at its turn. */
+	}
+	return (unsigned char)IFTODT(stx.stx_mode);
+}
+
+/** Read entries until the end (0), the bound of one listing (1), or an error. */
+static int read_part(struct us_worker *worker, struct us_dir *dir, struct us_listing *listing,
+                     struct children *children)
+{
+	bool crowded = us_feed_length(worker->job->feed) > US_POLICY_CROWD;
+	size_t max_children = crowded ? US_POLICY_CHILDREN_CROWDED : US_POLICY_CHILDREN;
+	struct us_dent dent;
+	int ret = us_dents_begin(&worker->dents, dir->fd[US_SRC], dir->resume);
+
+	while (ret == 0 && (ret = us_dents_next(&worker->dents, &dent)) > 0) {
+		unsigned char type = resolve_type(dir, &dent);
+
+		if (type == DT_DIR) {
+			ret = add_child(children, dir, &dent);
+		} else {
+			ret = us_listing_add(listing, dent.ino, type, dent.name, NULL);
+		}
+		dir->resume = dent.next;
+		if (ret == 0 && (children->nr >= max_children ||
+		                 us_listing_bytes(listing) >= US_POLICY_LISTING_BYTES)) {
+			return 1;
+		}
+	}
+	return ret;
+}
+
+/** Order of two child directories for qsort(3). */
+static int compare_children(const void *left, const void *right)
+{
+	const struct us_dir *a = *(struct us_dir *const *)left;
+	const struct us_dir *b = *(struct us_dir *const *)right;
+
+	return (a->ino > b->ino) - (a->ino < b->ino);
+}
+
+/** Push a directory's task; without memory for that, give it up. */
+static void push_dir(struct us_worker *worker, enum us_task_kind kind, struct us_dir *dir)
+{
+	struct us_task task = {.kind = kind, .dir = dir};
+	int ret = us_feed_push(worker->job->feed, worker->id, &task);
+
+	if (ret < 0) {
+		us_report_failed(worker, &(struct us_place){.dir = dir}, "list", ret);
+		us_worker_put_dir(worker, dir);
+	}
+}
+
+void us_local_hand_out(struct us_worker *worker, struct us_listing *listing)
+{
+	uint32_t nr = (uint32_t)listing->nr_entries;
+	uint32_t nr_slices = (nr + US_POLICY_SLICE - 1) / US_POLICY_SLICE;
+
+	/* One reference a slice, beside the caller's own, which is given up at the end. */
+	atomic_fetch_add_explicit(&listing->refs, nr_slices, memory_order_relaxed);
+	for (uint32_t i = nr_slices; i > 0; i--) {
+		struct us_slice slice = {
+			.listing = listing,
+			.next = (i - 1) * US_POLICY_SLICE,
+			.end = us_min(i * US_POLICY_SLICE, nr),
+		};
+		struct us_task task = {.kind = US_TASK_SLICE, .slice = slice};
+		int ret;
+
+		if (i == 1 && worker->slice == NULL) {
+			us_worker_set_slice(worker, &slice);
+			continue;
+		}
+		ret = us_feed_push(worker->job->feed, worker->id, &task);
+		if (ret < 0) {
+			us_report_failed(worker, &(struct us_place){.dir = listing->dir}, "list", ret);
+			us_worker_put_listing(worker, listing);
+		}
+	}
+	us_worker_put_listing(worker, listing);
+}
+
+/** Push the child directories so that the first in order is on top. */
+static void push_children(struct us_worker *worker, struct children *children)
+{
+	if (children->nr > 1) {
+		qsort(children->dirs, children->nr, sizeof(struct us_dir *), compare_children);
+	}
+	for (size_t i = children->nr; i > 0; i--) {
+		push_dir(worker, US_TASK_DIR, children->dirs[i - 1]);
+	}
+	free(children->dirs);
+}
+
+void us_local_list(struct us_worker *worker, struct us_dir *dir)
+{
+	struct children children = {0};
+	struct us_listing *listing = us_listing_new(dir);
+	int ret = 0;
+
+	if (listing == NULL) {
+		us_report_failed(worker, &(struct us_place){.dir = dir}, "list", -ENOMEM);
+		us_dircache_unpin(&worker->job->dirs, dir);
+		us_worker_put_dir(worker, dir);
+		return;
+	}
+	atomic_fetch_add_explicit(&worker->job->nr_listings, 1, memory_order_relaxed);
+	if (dir->fd[US_SRC] >= 0) {
+		ret = read_part(worker, dir, listing, &children);
+	}
+	if (ret < 0) {
+		us_report_failed(worker, &(struct us_place){.dir = dir}, "read directory", ret);
+	}
+	us_listing_sort(listing);
+	if (ret > 0) {
+		atomic_fetch_add_explicit(&dir->pending, 1, memory_order_relaxed);
+		push_dir(worker, US_TASK_MORE, dir);
+	}
+	push_children(worker, &children);
+	us_local_hand_out(worker, listing);
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* Path arithmetic, and the walk upwards that tells whether one directory holds another. */
+#include "core/paths.h"
+
+#include "base/us.h"
+#include "sys/call.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+/** Length of PATH without the slashes at its end; at least 1 for "/". */
+static size_t trimmed_length(const char *path)
+{
+	size_t length = strlen(path);
+
+	while (length > 1 && path[length - 1] == '/') {
+		length--;
+	}
+	return length;
+}
+
+/** Where the last name of the first LENGTH bytes of PATH begins. */
+static size_t base_start(const char *path, size_t length)
+{
+	size_t start = length;
+
+	while (start > 0 && path[start - 1] != '/') {
+		start--;
+	}
+	return start;
+}
+
+bool us_path_has_trailing_slash(const char *path)
+{
+	size_t length = strlen(path);
+
+	return length > 0 && path[length - 1] == '/';
+}
+
+char *us_path_base(const char *path)
+{
+	size_t length = trimmed_length(path);
+	size_t start = base_start(path, length);
+	char *base = strndup(path + start, length - start);
+
+	if (base != NULL && (base[0] == '\0' || strcmp(base, "..") == 0)) {
+		free(base);
+		base = strdup(".");
+	}
+	return base;
+}
+
+char *us_path_parent(const char *path)
+{
+	size_t start = base_start(path, trimmed_length(path));
+
+	if (start == 0) {
+		return strdup(".");
+	}
+	while (start > 1 && path[start - 1] == '/') {
+		start--;
+	}
+	return strndup(path, start);
+}
+
+/** Open PATH or its nearest existing parent as a place to go up from; *EXACT tells which. */
+static int open_nearest(const char *path, bool *exact)
+{
+	char *current = strdup(path);
+	int fd = -ENOMEM;
+
+	*exact = true;
+	while (current != NULL) {
+		char *parent;
+
+		fd = us_openat(AT_FDCWD, current, O_PATH | O_DIRECTORY, 0);
+		if ((fd != -ENOENT && fd != -ENOTDIR) || strcmp(current, ".") == 0) {
+			break;
+		}
+		*exact = false;
+		parent = us_path_parent(current);
+		free(current);
+		current = parent;
+		fd = -ENOMEM;
+	}
+	free(current);
+	return fd;
+}
+
+/** Compare FD and all above it with IDENTITY; closes FD. */
+static int compare_upwards(int fd, const struct us_identity *identity, bool exact)
+{
+	struct us_identity last = {0};
+	struct statx stx;
+
+	for (;;) {
+		int parent;
+		int ret = us_statx(fd, "", AT_EMPTY_PATH, &stx);
+
+		if (ret < 0 || us_identity_is(identity, &stx) || us_identity_is(&last, &stx)) {
+			us_close(fd);
+			if (ret < 0) {
+				return ret;
+			}
+			if (!us_identity_is(identity, &stx)) {
+				return US_PATH_OUTSIDE; /* The root is its own parent. */
+			}
+			return exact ? US_PATH_SAME : US_PATH_WITHIN;
+		}
+		last = us_identity_of(&stx);
+		parent = us_openat(fd, "..", O_PATH | O_DIRECTORY, 0);
+		us_close(fd);
+		if (parent < 0) {
+			return parent;
+		}
+		fd = parent;
+		exact = false;
+	}
+}
+
+int us_path_is_within(const char *path, const struct us_identity *identity)
+{
+	bool exact;
+	int fd = open_nearest(path, &exact);
+
+	return fd < 0 ? fd : compare_upwards(fd, identity, exact);
+}
+
+/** Make the directory that the first LENGTH bytes of PATH name, unless it is there. */
+static int make_one(char *path, size_t length, mode_t mode)
+{
+	char saved = path[length];
+	int ret;
+
+	path[length] = '\0';
+	ret = us_mkdirat(AT_FDCWD, path, mode);
+	path[length] = saved;
+	return ret == -EEXIST ? 0 : ret;
+}
+
+int us_path_make(const char *path, mode_t mode)
+{
+	size_t length = trimmed_length(path);
+	struct statx stx;
+	char *copy;
+	int ret = us_statx(AT_FDCWD, path, 0, &stx);
+
+	if (ret != -ENOENT) {
+		return ret == 0 && !S_ISDIR(stx.stx_mode) ? -ENOTDIR : ret;
+	}
+	copy = strdup(path);
+	if (copy == NULL) {
+		return -ENOMEM;
+	}
+	ret = 0;
+	for (size_t i = 1; i < length && ret == 0; i++) {
+		if (path[i] == '/' && path[i - 1] != '/') {
+			ret = make_one(copy, i, mode);
+			/* A parent that is there but that we may not write to is no hindrance. */
+			if (ret == -EROFS || ret == -EACCES || ret == -EPERM) {
+				ret = 0;
+			}
+		}
+	}
+	if (ret == 0) {
+		ret = make_one(copy, length, mode);
+	}
+	free(copy);
+	return ret;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file sink.h
+ * Where files go to.
+ */
+#ifndef US_CORE_SINK_H
+#define US_CORE_SINK_H
+
+struct us_dir;
+struct us_dir_open;
+struct us_file;
+struct us_worker;
+
+/** A sink.  All calls are made by the worker's own thread, except where noted. */
+struct us_sink_ops {
+	/**
+	 * Make and open the destination of the directory that OPENING tells of (worker.h), whose parent is
+	 * pinned: us_worker_dir_opened() or us_worker_dir_failed(), at once or when its op is done.
+	 */
+	void (*open_dir)(struct us_worker *worker, struct us_dir_open *opening);
+
+	/**
+	 * Write away the parts in hand of the NR files from FIRST on (linked by next).  Each goes to
+	 * us_worker_drained(), at once or when its op is done.  They come together so that what they have in
+	 * common, such as a directory's lock, is paid for once.
+	 */
+	void (*put)(struct us_worker *worker, struct us_file *first);
+
+	/** The source lost FILE half-way: remove what there is of it, then us_worker_finished(). */
+	void (*abandon)(struct us_worker *worker, struct us_file *file);
+
+	/**
+	 * All in DIR is complete: give it its final mode and times.  DIR is pinned.
+	 * May come from any worker.
+	 */
+	void (*finish_dir)(struct us_worker *worker, struct us_dir *dir);
+};
+
+#endif /* US_CORE_SINK_H */

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From paths to roots.  Two shapes:
+ *
+ *	one directory SRC          root: SRC <-> DST
+ *	anything else              a virtual root: where the paths start <-> the destination directory;
+ *	                           its entries are the sources, under the names that they get there
+ *
+ * All checks come before the first write, which is that of a missing destination directory.
+ */
+#include "core/target.h"
+
+#include "base/us.h"
+#include "core/dir.h"
+#include "core/feed.h"
+#include "core/job.h"
+#include "core/local_sink.h"
+#include "core/local_source.h"
+#include "core/paths.h"
+#include "core/report.h"
+#include "core/worker.h"
+#include "sys/call.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/** One source, looked at. */
+struct source {
+	const char *path;
+	char *name;       /**< In the destination directory; freed at the end. */
+	struct statx stx;
+	int error;        /**< Why it could not be looked at, or 0. */
+};
+
+/** Say why the job can't start. */
+static int refuse(struct usync_job *job, int error, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&job->error_text, format, args) < 0) {
+		job->error_text = NULL;
+	}
+	va_end(args);
+	return error;
+}
+
+/** The same for a call that failed. */
+static int refuse_call(struct usync_job *job, const char *path, const char *what, int error)
+{
+	return refuse(job, error, "%s: %s: %s", path, what, strerrordesc_np(-error));
+}
+
+/** Look at a path; a symbolic link is itself, unless a slash follows. */
+static int look(const char *path, struct statx *stx)
+{
+	return us_statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, stx);
+}
+
+/** True when the two are one file or directory. */
+static bool is_same(const struct statx *a, const struct statx *b)
+{
+	struct us_identity identity = us_identity_of(a);
+
+	return us_identity_is(&identity, b);
+}
+
+/** Refuse a destination (PATH, which need not exist) that is the directory STX or lies in it. */
+static int check_into_self(struct usync_job *job, const char *source, const struct statx *stx,
+                           const char *path)
+{
+	struct us_identity identity = us_identity_of(stx);
+	int ret = us_path_is_within(path, &identity);
+
+	if (ret < 0) {
+		return refuse_call(job, path, "stat", ret);
+	}
+	if (ret == US_PATH_SAME) {
+		return refuse(job, -EINVAL, "%s: the destination is the source itself: %s", path, source);
+	}
+	if (ret == US_PATH_WITHIN) {
+		return refuse(job, -EINVAL, "%s: the destination lies in the source: %s", path, source);
+	}
+	return 0;
+}
+
+/** Open the directory PATH, made with its parents where missing. @return a descriptor or -errno. */
+static int open_destination(struct usync_job *job, const char *path, struct statx *stx)
+{
+	int fd;
+	int ret = us_path_make(path, 0777);
+
+	if (ret < 0) {
+		return refuse_call(job, path, "make directory", ret);
+	}
+	fd = us_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0) {
+		return refuse_call(job, path, "open destination", fd);
+	}
+	ret = us_statx(fd, "", AT_EMPTY_PATH, stx);
+	if (ret < 0) {
+		us_close(fd);
+		return refuse_call(job, path, "stat", ret);
+	}
+	return fd;
+}
+
+/** Make the root, open on both sides.  Takes the descriptors over. */
+static int make_root(struct usync_job *job, const char *src, int src_fd, const struct statx *src_stx,
+                     const char *dst, int dst_fd, const struct statx *dst_stx)
+{
+	struct us_dir *root = us_dir_new(NULL, src, dst);
+
+	if (root == NULL) {
+		us_close(src_fd);
+		us_close(dst_fd);
+		return refuse(job, -ENOMEM, "out of memory");
+	}
+	root->identity[US_SRC] = us_identity_of(src_stx);
+	root->identity[US_DST] = us_identity_of(dst_stx);
+	root->mode = src_stx->stx_mode & 07777;
+	root->mtime = src_stx->stx_mtime;
+	root->dst_mode = dst_stx->stx_mode & 07777;
+	root->dst_acl = us_local_has_default_acl(dst_fd) > 0;
+	root->opened = true;
+	job->root = root;
+	job->dst_root = root->identity[US_DST];
+	/* This pin is given up by the end of the root (us_dircache_close): it is never closed before. */
+	us_dircache_adopt(&job->dirs, root, src_fd, dst_fd);
+	return 0;
+}
+
+/** One directory whose copy DESTINATION becomes. */
+static int open_tree(struct usync_job *job, const struct source *source)
+{
+	struct us_task task = {.kind = US_TASK_MORE};
+	struct statx src_stx;
+	struct statx dst_stx;
+	int src_fd;
+	int dst_fd;
+	int ret = check_into_self(job, source->path, &source->stx, job->destination);
+
+	if (ret < 0) {
+		return ret;
+	}
+	src_fd = us_openat(AT_FDCWD, source->path, O_RDONLY | O_DIRECTORY, 0);
+	if (src_fd < 0) {
+		return refuse_call(job, source->path, "open", src_fd);
+	}
+	ret = us_statx(src_fd, "", AT_EMPTY_PATH, &src_stx);
+	if (ret < 0) {
+		us_close(src_fd);
+		return refuse_call(job, source->path, "stat", ret);
+	}
+	dst_fd = open_destination(job, job->destination, &dst_stx);
+	if (dst_fd < 0) {
+		us_close(src_fd);
+		return dst_fd;
+	}
+	ret = make_root(job, source->path, src_fd, &src_stx, job->destination, dst_fd, &dst_stx);
+	if (ret < 0) {
+		return ret;
+	}
+	/* By now it exists, and ".." in its path may lead elsewhere than it seemed to. */
+	ret = check_into_self(job, source->path, &src_stx, job->destination);
+	if (ret < 0) {
+		return ret;
+	}
+	task.dir = job->root;
+	return us_feed_push(job->feed, 0, &task);
+}
+
+/** Order of two sources by the name they get, for qsort(3). */
+static int compare_names(const void *left, const void *right)
+{
+	const struct source *a = *(const struct source *const *)left;
+	const struct source *b = *(const struct source *const *)right;
+
+	return strcmp(a->name, b->name);
+}
+
+/** Refuse two sources that would get one name. */
+static int check_duplicates(struct usync_job *job, const struct source *sources)
+{
+	const struct source **sorted = calloc(job->nr_sources, sizeof(*sorted));
+	int ret = 0;
+
+	if (sorted == NULL) {
+		return refuse(job, -ENOMEM, "out of memory");
+	}
+	for (size_t i = 0; i < job->nr_sources; i++) {
+		sorted[i] = &sources[i];
+	}
+	qsort(sorted, job->nr_sources, sizeof(*sorted), compare_names);
+	for (size_t i = 1; i < job->nr_sources && ret == 0; i++) {
+		if (strcmp(sorted[i - 1]->name, sorted[i]->name) == 0) {
+			ret = refuse(job, -EEXIST, "%s and %s would both become %s/%s",
+			             sorted[i - 1]->path, sorted[i]->path, job->destination,
+			             sorted[i]->name);
+		}
+	}
+	free(sorted);
+	return ret;
+}
+
+/** Refuse a source that is what has its name in the directory DST, or that DST lies in. */
+static int check_source(struct usync_job *job, const struct source *source, const char *dst)
+{
+	struct statx stx;
+	char *path;
+	int ret = 0;
+
+	if (source->error < 0) {
+		return 0; /* Reported when its turn comes. */
+	}
+	if (S_ISDIR(source->stx.stx_mode)) {
+		ret = check_into_self(job, source->path, &source->stx, dst);
+	}
+	if (ret < 0) {
+		return ret;
+	}
+	if (asprintf(&path, "%s/%s", dst, source->name) < 0) {
+		return refuse(job, -ENOMEM, "out of memory");
+	}
+	/* Followed: a link to the source is a name of the source too, and cp(1) refuses it. */
+	if ((us_statx(AT_FDCWD, path, 0, &stx) == 0 && is_same(&source->stx, &stx)) ||
+	    (look(path, &stx) == 0 && is_same(&source->stx, &stx))) {
+		ret = refuse(job, -EINVAL, "%s and %s are the same file", source->path, path);
+	}
+	free(path);
+	return ret;
+}
+
+/** Give the entries of a virtual root to the feed and to a first listing. */
+static int push_sources(struct usync_job *job, const struct source *sources)
+{
+	struct us_worker *worker = &job->workers[0];
+	struct us_listing *listing = us_listing_new(job->root);
+	int ret = listing != NULL ? us_dircache_pin(&job->dirs, job->root) : -ENOMEM;
+
+	for (size_t i = 0; i < job->nr_sources && ret == 0; i++) {
+		const struct source *source = &sources[i];
+		struct us_task task = {.kind = US_TASK_DIR};
+
+		if (source->error < 0) {
+			us_report_failed(worker, &(struct us_place){job->root, source->path, US_SRC},
+			                 "stat", source->error);
+		} else if (!S_ISDIR(source->stx.stx_mode)) {
+			ret = us_listing_add(listing, source->stx.stx_ino,
+			                     (uint8_t)IFTODT(source->stx.stx_mode), source->path,
+			                     source->name);
+		} else {
+			task.dir = us_dir_new(job->root, source->path, source->name);
+			ret = task.dir != NULL ? us_feed_push(job->feed, 0, &task) : -ENOMEM;
+		}
+	}
+	if (ret < 0) {
+		return refuse(job, ret, "out of memory");
+	}
+	us_listing_sort(listing);
+	atomic_fetch_add(&job->nr_listings, 1);
+	us_local_hand_out(worker, listing);
+	return 0;
+}
+
+/** Sources that keep a name of their own in the directory DST. */
+static int open_entries(struct usync_job *job, const struct source *sources, const char *dst)
+{
+	struct statx src_stx;
+	struct statx dst_stx;
+	int src_fd;
+	int dst_fd;
+	int ret = check_duplicates(job, sources);
+
+	for (size_t i = 0; i < job->nr_sources && ret == 0; i++) {
+		ret = check_source(job, &sources[i], dst);
+	}
+	if (ret < 0) {
+		return ret;
+	}
+	src_fd = us_openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY, 0);
+	if (src_fd < 0) {
+		return refuse_call(job, ".", "open", src_fd);
+	}
+	ret = us_statx(src_fd, "", AT_EMPTY_PATH, &src_stx);
+	dst_fd = ret == 0 ? open_destination(job, dst, &dst_stx) : ret;
+	if (dst_fd < 0) {
+		us_close(src_fd);
+		return dst_fd;
+	}
+	ret = make_root(job, "", src_fd, &src_stx, dst, dst_fd, &dst_stx);
+	if (ret < 0) {
+		return ret;
+	}
+	job->root->is_virtual = true;
+	return push_sources(job, sources);
+}
+
+/** Where the sources go: into the destination, or one to the destination's own name. */
+static int open_shape(struct usync_job *job, struct source *sources)
+{
+	struct statx stx;
+	int ret = us_statx(AT_FDCWD, job->destination, 0, &stx);
+	bool is_dir = ret == 0 && S_ISDIR(stx.stx_mode);
+	bool has_slash = us_path_has_trailing_slash(job->destination);
+	char *parent;
+
+	if (job->nr_sources > 1 && !is_dir) {
+		return refuse(job, -ENOTDIR, "%s: with several sources the destination must be an "
+		              "existing directory", job->destination);
+	}
+	if (job->nr_sources == 1 && S_ISDIR(sources[0].stx.stx_mode)) {
+		if (ret == 0 && !is_dir) {
+			return refuse(job, -ENOTDIR, "%s: the source is a directory and the destination "
+			              "is not", job->destination);
+		}
+		return open_tree(job, &sources[0]);
+	}
+	if (is_dir || has_slash) {
+		return open_entries(job, sources, job->destination);
+	}
+	parent = us_path_parent(job->destination);
+	free(sources[0].name);
+	sources[0].name = us_path_base(job->destination);
+	ret = parent != NULL && sources[0].name != NULL
+	              ? open_entries(job, sources, parent)
+	              : refuse(job, -ENOMEM, "out of memory");
+	free(parent);
+	return ret;
+}
+
+int us_target_open(struct usync_job *job)
+{
+	struct source *sources = calloc(job->nr_sources, sizeof(*sources));
+	int ret = 0;
+
+	if (sources == NULL) {
+		return refuse(job, -ENOMEM, "out of memory");
+	}
+	for (size_t i = 0; i < job->nr_sources && ret == 0; i++) {
+		sources[i].path = job->sources[i];
+		sources[i].name = us_path_base(job->sources[i]);
+		sources[i].error = look(job->sources[i], &sources[i].stx);
+		if (sources[i].name == NULL) {
+			ret = refuse(job, -ENOMEM, "out of memory");
+		}
+	}
+	if (ret == 0 && job->nr_sources == 1 && sources[0].error < 0) {
+		ret = refuse_call(job, sources[0].path, "stat", sources[0].error);
+	}
+	if (ret == 0) {
+		ret = open_shape(job, sources);
+	}
+	for (size_t i = 0; i < job->nr_sources; i++) {
+		free(sources[i].name);
+	}
+	free(sources);
+	return ret;
+}

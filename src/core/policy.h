@@ -16,7 +16,7 @@
 #define US_POLICY_JOBS_MAX 32u
 
 /** Files in flight for each worker. */
-#define US_POLICY_QUEUE_DEPTH 128u
+#define US_POLICY_QUEUE_DEPTH 256u
 
 /** Bytes of one read or write. */
 #define US_POLICY_CHUNK (256u << 10)
@@ -36,7 +36,7 @@
 #define US_POLICY_CROWD 32768u
 
 /** Files handed to the sink together. */
-#define US_POLICY_GROUP 32u
+#define US_POLICY_GROUP 16u
 
 /** Directories being opened at a time by each worker (more than one only when opens go to the ring). */
 #define US_POLICY_OPENING 64u

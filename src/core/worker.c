@@ -157,6 +157,7 @@ void us_worker_filled(struct us_worker *worker, struct us_file *file)
 	file->next = NULL;
 	*worker->ready_end = file;
 	worker->ready_end = &file->next;
+	worker->nr_ready++;
 }
 
 void us_worker_lost(struct us_worker *worker, struct us_file *file)
@@ -278,7 +279,9 @@ static void put_ready(struct us_worker *worker)
 		struct us_file *first = worker->ready;
 		struct us_file *last = first;
 
-		for (unsigned int i = 1; i < US_POLICY_GROUP && last->next != NULL; i++) {
+		unsigned int nr = 1;
+
+		for (; nr < US_POLICY_GROUP && last->next != NULL; nr++) {
 			last = last->next;
 		}
 		worker->ready = last->next;
@@ -286,6 +289,7 @@ static void put_ready(struct us_worker *worker)
 			worker->ready_end = &worker->ready;
 		}
 		last->next = NULL;
+		worker->nr_ready -= nr;
 		worker->job->sink->put(worker, first);
 	}
 }
@@ -316,7 +320,10 @@ static void reap(struct us_worker *worker, unsigned int wait_nr)
 	}
 }
 
-/** Begin new files until the window is full. @return false when none will ever come. */
+/**
+ * Begin new files until the window is full.  What the page cache answered is written away in between, while
+ * it is in the processor's cache.
+ * @return false when none will ever come. */
 static bool fill(struct us_worker *worker)
 {
 	const struct usync_job *job = worker->job;
@@ -324,6 +331,9 @@ static bool fill(struct us_worker *worker)
 	while (worker->free != NULL && worker->starved == NULL) {
 		bool idle = worker->nr_files == 0 && worker->nr_opening == 0;
 
+		if (worker->nr_ready >= US_POLICY_GROUP) {
+			put_ready(worker);
+		}
 		switch (job->source->fill(worker, idle)) {
 		case US_FILL_STARTED:
 			break;

@@ -58,6 +58,7 @@ struct us_worker {
 	struct us_file *free;     /**< Those not in flight. */
 	struct us_file *ready;    /**< Those with a part for the sink, in order. */
 	struct us_file **ready_end;
+	unsigned int nr_ready;
 	struct us_file *starved;  /**< Those that wait for memory, in order. */
 	struct us_file **starved_end;
 	struct us_dir_open *dir_opens; /**< Directories that can be opening at a time. */

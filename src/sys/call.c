@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /** Make a call until it is not interrupted; an injected failure stands for the call's own. */
@@ -85,6 +86,24 @@ void us_call(struct us_op *op)
 		op->res = transfer(op);
 		break;
 	}
+}
+
+bool us_call_cached_read(struct us_op *op)
+{
+	struct iovec iov = {.iov_base = op->buf, .iov_len = op->len};
+	int ret = us_fault("read");
+
+	if (ret == US_FAULT_SHORT) {
+		iov.iov_len = us_max(op->len / 2, 1u);
+	}
+	if (ret >= 0) {
+		ret = (int)us_try(preadv2(op->fd, &iov, 1, op->offset, RWF_NOWAIT));
+	}
+	if (ret == -EAGAIN || ret == -EOPNOTSUPP || ret == -EINTR) {
+		return false;
+	}
+	op->res = ret;
+	return true;
 }
 
 int us_openat(int dirfd, const char *path, int flags, mode_t mode)

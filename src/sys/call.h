@@ -11,6 +11,7 @@
 
 #include "sys/op.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <time.h>
 
@@ -19,6 +20,13 @@ const char *us_op_name(enum us_op_kind kind);
 
 /** Make OP's call now, in this thread; the result goes to op->res. */
 void us_call(struct us_op *op);
+
+/**
+ * Make OP, a read, only as far as the page cache holds the bytes (preadv2(2), RWF_NOWAIT, Linux 4.14).
+ *
+ * @return false when it would have to wait, or the file system can't tell; op->res is not set then.
+ */
+bool us_call_cached_read(struct us_op *op);
 
 /** openat(2), with O_CLOEXEC always set. */
 int us_openat(int dirfd, const char *path, int flags, mode_t mode);

@@ -9,6 +9,14 @@
 #include <fcntl.h>
 
 #define KINDS_INLINE (US_OP_BIT(US_OP_READ) | US_OP_BIT(US_OP_SPLICE))
+/**
+ * After a read that the page cache could not answer, so many go to the ring unasked; twice as many after each
+ * further one.  Neighbours are cached together or not at all, and the question itself starts a read of its
+ * own, which the block layer then can't merge with its neighbours'.
+ */
+#define COLD_RUN_FIRST 64u
+#define COLD_RUN_MAX 8192u
+
 #define KINDS_ALL (US_OP_BIT(US_OP_NR) - 1)
 
 void us_io_init(struct us_io *io, enum us_io_mode mode, unsigned int depth)
@@ -24,6 +32,7 @@ void us_io_init(struct us_io *io, enum us_io_mode mode, unsigned int depth)
 	}
 	io->ring_kinds = us_ring_kinds(io->ring);
 	io->ring_kinds &= mode == US_IO_ASYNC ? KINDS_ALL : KINDS_INLINE;
+	io->try_cache = mode == US_IO_INLINE;
 	if (mode == US_IO_ASYNC) {
 		/* Blocked calls wait in io-wq's threads, of which there are 4 a processor by default. */
 		us_ring_set_workers(io->ring, depth);
@@ -60,6 +69,22 @@ static void abandon_ring(struct us_io *io)
 	}
 }
 
+/** Answer a read from the page cache, if it is time to ask and the answer is there. */
+static bool read_cached(struct us_io *io, struct us_op *op)
+{
+	if (io->cold_left > 0) {
+		io->cold_left--;
+		return false;
+	}
+	if (us_call_cached_read(op)) {
+		io->cold_run = 0;
+		return true;
+	}
+	io->cold_run = us_min(us_max(io->cold_run * 2, COLD_RUN_FIRST), COLD_RUN_MAX);
+	io->cold_left = io->cold_run;
+	return false;
+}
+
 enum us_op_state us_io_start(struct us_io *io, struct us_op *op)
 {
 	if ((io->ring_kinds & US_OP_BIT(op->kind)) == 0) {
@@ -67,6 +92,9 @@ enum us_op_state us_io_start(struct us_io *io, struct us_op *op)
 			return defer(io, op);
 		}
 		us_call(op);
+		return US_DONE;
+	}
+	if (op->kind == US_OP_READ && io->try_cache && read_cached(io, op)) {
 		return US_DONE;
 	}
 	while (!us_ring_queue(io->ring, op)) {

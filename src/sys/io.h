@@ -7,7 +7,7 @@
  * once.  Who starts an op learns from the answer which it was, and sees no other difference:
  *
  *	mode     on the ring
- *	inline   read, splice
+ *	inline   splice, and each read that the page cache can't answer
  *	async    all kinds that the kernel's ring can do
  *	sync     none; a read is announced to the kernel (posix_fadvise) and made when it is reaped,
  *	         so that the reads of many files still overlap
@@ -36,6 +36,9 @@ struct us_io {
 	struct us_op *deferred;  /**< Without a ring: reads announced and not yet made, oldest first. */
 	struct us_op **deferred_end;
 	struct us_op *rescued; /**< Done plainly because the ring stopped taking ops. */
+	bool try_cache;         /**< Reads are answered from the page cache where they can be. */
+	unsigned int cold_left; /**< So many reads go to the ring before the page cache is asked again. */
+	unsigned int cold_run;  /**< What cold_left began with; doubles with each vain question. */
 	int ring_error; /**< Why there is no ring though one was asked for, or 0. */
 };
 

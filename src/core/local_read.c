@@ -85,6 +85,11 @@ static void after_open(struct us_worker *worker, struct us_file *file)
 		open_file(worker, file);
 		return;
 	}
+	if (res == -EMFILE || res == -ENFILE) {
+		us_dircache_trim(&worker->job->dirs); /* Directories can be opened again later. */
+		us_call(&file->op);
+		res = file->op.res;
+	}
 	if (res < 0) {
 		fail(worker, file, "open", res);
 		return;

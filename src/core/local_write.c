@@ -199,29 +199,27 @@ static void after_write(struct us_worker *worker, struct us_file *file)
 	write_rest(worker, file);
 }
 
-/** Ask for the file to be made, under its final name or a temporary one. */
-static void create(struct us_worker *worker, struct us_file *file)
+/** The op that makes FILE as NAME. */
+static struct us_op create_op(const struct us_file *file, const char *name)
+{
+	return (struct us_op){
+		.kind = US_OP_OPENAT,
+		.fd = file->dir->fd[US_DST],
+		.path = name,
+		.flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY,
+		.mode = file->stx.stx_mode & 0777,
+		.done = step,
+	};
+}
+
+/** Make FILE at once, under a temporary name when it replaces something. */
+static void create_now(struct us_worker *worker, struct us_file *file)
 {
 	char temp[US_TEMP_SIZE];
 
-	if (file->replaces) {
-		us_local_temp_name(worker, file, temp);
-	}
-	file->op = (struct us_op){
-		.kind = US_OP_OPENAT,
-		.fd = file->dir->fd[US_DST],
-		.path = file->replaces ? temp : file->dst_name,
-		.flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY,
-		.mode = file->stx.stx_mode & 0777,
-	};
-	if (file->replaces) {
-		us_call(&file->op); /* The name does not outlive this call, so it can not be queued. */
-		file->dst_state = CREATING;
-		return;
-	}
-	file->dst_state = CREATING;
-	file->op.done = step;
-	file->is_queued = us_io_start(&worker->io, &file->op) == US_QUEUED;
+	us_local_temp_name(worker, file, temp);
+	file->op = create_op(file, file->replaces ? temp : file->dst_name);
+	us_call(&file->op);
 }
 
 /** The name is taken: go by way of a temporary one, unless a directory has it. @return false when it has. */
@@ -246,7 +244,11 @@ static void after_create(struct us_worker *worker, struct us_file *file)
 		if (!begin_replacing(worker, file)) {
 			return;
 		}
-		create(worker, file);
+		create_now(worker, file);
+	}
+	if (file->op.res == -EMFILE || file->op.res == -ENFILE) {
+		us_dircache_trim(&worker->job->dirs); /* Directories can be opened again later. */
+		create_now(worker, file);
 	}
 	if (file->op.res < 0) {
 		us_local_fail(worker, file, "create", file->op.res);
@@ -308,7 +310,9 @@ bool us_local_is_begun(const struct us_file *file)
 
 void us_local_create(struct us_worker *worker, struct us_file *file)
 {
-	create(worker, file);
+	file->op = create_op(file, file->dst_name);
+	file->dst_state = CREATING;
+	file->is_queued = us_io_start(&worker->io, &file->op) == US_QUEUED;
 }
 
 void us_local_write(struct us_worker *worker, struct us_file *file)

@@ -189,6 +189,12 @@ void us_feed_end(struct us_feed *feed)
 	pthread_mutex_unlock(&feed->lock);
 }
 
+bool us_feed_is_wanting(const struct us_feed *feed)
+{
+	/* Those that were told of a task may not have woken up to take it yet. */
+	return atomic_load_explicit(&feed->nr_waiting, memory_order_relaxed) > us_feed_length(feed);
+}
+
 unsigned int us_feed_length(const struct us_feed *feed)
 {
 	return atomic_load_explicit(&feed->length, memory_order_relaxed);

@@ -57,6 +57,9 @@ enum us_feed_state us_feed_next(struct us_feed *feed, unsigned int worker, bool 
 /** No more tasks: all that wait are told so.  Tasks still there stay takeable. */
 void us_feed_end(struct us_feed *feed);
 
+/** True when a worker sleeps for want of tasks: a good time to share what one has. */
+bool us_feed_is_wanting(const struct us_feed *feed);
+
 /** Tasks in all deques, roughly. */
 unsigned int us_feed_length(const struct us_feed *feed);
 

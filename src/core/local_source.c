@@ -56,9 +56,12 @@ static enum us_fill local_fill(struct us_worker *worker, bool wait)
 	if (worker->slice != NULL) {
 		if (us_job_stopping(job) || worker->slice->next == worker->slice->end) {
 			us_worker_drop_slice(worker);
-		} else {
-			us_local_begin_entry(worker);
+			return US_FILL_STARTED;
 		}
+		if (us_feed_is_wanting(job->feed)) {
+			us_local_share_slice(worker);
+		}
+		us_local_begin_entry(worker);
 		return US_FILL_STARTED;
 	}
 	if (!wait && (worker->free_dir_opens == NULL ||

@@ -26,6 +26,9 @@ void us_local_list(struct us_worker *worker, struct us_dir *dir);
 /** local_walk.c: make slices of LISTING, one of which becomes the worker's.  Takes over its reference. */
 void us_local_hand_out(struct us_worker *worker, struct us_listing *listing);
 
+/** local_walk.c: give the second half of the worker's slice away, when it is worth a task of its own. */
+void us_local_share_slice(struct us_worker *worker);
+
 /** local_read.c: begin the next entry of the worker's slice. */
 void us_local_begin_entry(struct us_worker *worker);
 

@@ -285,6 +285,24 @@ void us_local_hand_out(struct us_worker *worker, struct us_listing *listing)
 	us_worker_put_listing(worker, listing);
 }
 
+void us_local_share_slice(struct us_worker *worker)
+{
+	struct us_slice *slice = worker->slice;
+	uint32_t left = slice->end - slice->next;
+	struct us_task task = {.kind = US_TASK_SLICE, .slice = *slice};
+
+	if (left < US_POLICY_SHARE) {
+		return;
+	}
+	task.slice.next = slice->end - left / 2;
+	atomic_fetch_add_explicit(&slice->listing->refs, 1, memory_order_relaxed);
+	if (us_feed_push(worker->job->feed, worker->id, &task) == 0) {
+		slice->end = task.slice.next;
+	} else {
+		us_worker_put_listing(worker, slice->listing);
+	}
+}
+
 /** Push the child directories so that the first in order is on top. */
 static void push_children(struct us_worker *worker, struct children *children)
 {

@@ -27,6 +27,9 @@
 /** Entries that one worker takes as a whole: enough for its window, few enough to share at the end. */
 #define US_POLICY_SLICE 256u
 
+/** A slice with fewer entries left is not divided for the sake of a worker that has none. */
+#define US_POLICY_SHARE 8u
+
 /** Bytes of one listing (names and 16 bytes an entry): about 250,000 entries. */
 #define US_POLICY_LISTING_BYTES (8u << 20)
 

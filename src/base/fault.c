@@ -115,6 +115,8 @@ static void read_spec(void)
 
 int us_fault(const char *op)
 {
+	int action = 0;
+
 	pthread_once(&once, read_spec);
 	for (size_t i = 0; i < nr_faults; i++) {
 		struct fault *fault = &faults[i];
@@ -124,9 +126,9 @@ int us_fault(const char *op)
 			continue;
 		}
 		count = atomic_fetch_add_explicit(&fault->count, 1, memory_order_relaxed) + 1;
-		if (count == fault->at || (fault->onwards && count > fault->at)) {
-			return fault->action;
+		if (action == 0 && (count == fault->at || (fault->onwards && count > fault->at))) {
+			action = fault->action;
 		}
 	}
-	return 0;
+	return action;
 }

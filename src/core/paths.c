@@ -144,6 +144,7 @@ int us_path_make(const char *path, mode_t mode)
 	size_t length = trimmed_length(path);
 	struct statx stx;
 	char *copy;
+	int last;
 	int ret = us_statx(AT_FDCWD, path, 0, &stx);
 
 	if (ret != -ENOENT) {
@@ -154,18 +155,18 @@ int us_path_make(const char *path, mode_t mode)
 		return -ENOMEM;
 	}
 	ret = 0;
-	for (size_t i = 1; i < length && ret == 0; i++) {
+	for (size_t i = 1; i < length; i++) {
 		if (path[i] == '/' && path[i - 1] != '/') {
-			ret = make_one(copy, i, mode);
-			/* A parent that is there but that we may not write to is no hindrance. */
-			if (ret == -EROFS || ret == -EACCES || ret == -EPERM) {
-				ret = 0;
-			}
+			int made = make_one(copy, i, mode);
+
+			/* "/usr" on a read-only root is no hindrance; if it is missing, this is the reason. */
+			ret = ret == 0 ? made : ret;
 		}
 	}
-	if (ret == 0) {
-		ret = make_one(copy, length, mode);
-	}
+	last = make_one(copy, length, mode);
 	free(copy);
-	return ret;
+	if (last == -ENOENT && ret < 0) {
+		return ret;
+	}
+	return last;
 }

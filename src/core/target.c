@@ -207,10 +207,25 @@ static int check_duplicates(struct usync_job *job, const struct source *sources)
 	return ret;
 }
 
+/**
+ * True when SOURCE can't be copied to PATH without harm, as cp(1) sees it: PATH is SOURCE, or a link to it, or
+ * what SOURCE, a link, points to.
+ */
+static bool is_source(const struct source *source, const char *path)
+{
+	struct statx target = source->stx;
+	struct statx stx;
+
+	(void)us_statx(AT_FDCWD, source->path, 0, &target);
+	if (look(path, &stx) == 0 && (is_same(&source->stx, &stx) || is_same(&target, &stx))) {
+		return true;
+	}
+	return us_statx(AT_FDCWD, path, 0, &stx) == 0 && is_same(&source->stx, &stx);
+}
+
 /** Refuse a source that is what has its name in the directory DST, or that DST lies in. */
 static int check_source(struct usync_job *job, const struct source *source, const char *dst)
 {
-	struct statx stx;
 	char *path;
 	int ret = 0;
 
@@ -226,9 +241,7 @@ static int check_source(struct usync_job *job, const struct source *source, cons
 	if (asprintf(&path, "%s/%s", dst, source->name) < 0) {
 		return refuse(job, -ENOMEM, "out of memory");
 	}
-	/* Followed: a link to the source is a name of the source too, and cp(1) refuses it. */
-	if ((us_statx(AT_FDCWD, path, 0, &stx) == 0 && is_same(&source->stx, &stx)) ||
-	    (look(path, &stx) == 0 && is_same(&source->stx, &stx))) {
+	if (is_source(source, path)) {
 		ret = refuse(job, -EINVAL, "%s and %s are the same file", source->path, path);
 	}
 	free(path);

@@ -10,6 +10,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+/** How often a transfer that can't be made just now is tried again, a millisecond apart. */
+#define AGAIN_TRIES 20u
+
 /** Make a call until it is not interrupted; an injected failure stands for the call's own. */
 #define call_retry(name, call)                             \
 	({                                                 \
@@ -51,9 +54,25 @@ static int transfer_once(const struct us_op *op, uint32_t len)
 	}
 }
 
+/** True when a call that failed with ERROR may do better the next time; counts the tries. */
+static bool is_worth_a_try(int error, unsigned int *tries)
+{
+	static const struct timespec pause = {.tv_nsec = 1000000};
+
+	if (error == -EINTR) {
+		return true;
+	}
+	if (error != -EAGAIN || ++*tries > AGAIN_TRIES) {
+		return false;
+	}
+	nanosleep(&pause, NULL);
+	return true;
+}
+
 /** Read, write or splice, again when interrupted. */
 static int transfer(const struct us_op *op)
 {
+	unsigned int tries = 0;
 	int ret;
 
 	do {
@@ -63,7 +82,7 @@ static int transfer(const struct us_op *op)
 		} else if (ret == 0) {
 			ret = transfer_once(op, op->len);
 		}
-	} while (ret == -EINTR);
+	} while (is_worth_a_try(ret, &tries));
 	return ret;
 }
 

@@ -62,12 +62,12 @@ static void list_remove(struct us_bufpool *pool, uint32_t n, unsigned int order)
 	pool->state[n] = 0;
 }
 
-/** The smallest order whose blocks hold SIZE bytes. */
+/** The smallest order whose blocks hold SIZE bytes; US_BUF_ORDERS when none does. */
 static unsigned int order_of(size_t size)
 {
 	unsigned int order = 0;
 
-	while (((size_t)US_BUF_MIN << order) < size) {
+	while (order < US_BUF_ORDERS && ((size_t)US_BUF_MIN << order) < size) {
 		order++;
 	}
 	return order;

@@ -106,8 +106,8 @@ void us_dircache_adopt(struct us_dircache *cache, struct us_dir *dir, int src_fd
 /**
  * Make DIR's descriptors usable until us_dircache_unpin().  Nests.
  *
- * @return 0, or a negative errno when they were closed in the meantime and can't be had again; -ESTALE when
- *         something else stands in the directory's place now.
+ * @return 0, or a negative errno when they were closed in the meantime and can't be had again: -ESTALE when
+ *         another directory stands in its place now, -ENOTDIR when something else does.
  */
 int us_dircache_pin(struct us_dircache *cache, struct us_dir *dir);
 void us_dircache_unpin(struct us_dircache *cache, struct us_dir *dir);

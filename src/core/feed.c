@@ -163,8 +163,13 @@ static bool try_next(struct us_feed *feed, unsigned int worker, struct us_task *
 enum us_feed_state us_feed_next(struct us_feed *feed, unsigned int worker, bool wait,
                                 struct us_task *task)
 {
-	while (!try_next(feed, worker, task)) {
-		if (atomic_load(&feed->ended)) {
+	for (;;) {
+		bool ended = atomic_load(&feed->ended); /* Before the look: what was pushed first is seen. */
+
+		if (try_next(feed, worker, task)) {
+			return US_FEED_TASK;
+		}
+		if (ended) {
 			return US_FEED_END;
 		}
 		if (!wait) {
@@ -178,7 +183,6 @@ enum us_feed_state us_feed_next(struct us_feed *feed, unsigned int worker, bool 
 		atomic_fetch_sub(&feed->nr_waiting, 1);
 		pthread_mutex_unlock(&feed->lock);
 	}
-	return US_FEED_TASK;
 }
 
 void us_feed_end(struct us_feed *feed)

@@ -58,7 +58,7 @@ void us_listing_free(struct us_listing *listing);
  * Add an entry called NAME, and DST_NAME in the destination (NULL: the same).  NAME may be a path when the
  * directory is the root of several sources.
  *
- * @return 0 or -ENOMEM.
+ * @return 0, -ENOMEM, or -ENAMETOOLONG for a path of 64 KiB.
  */
 int us_listing_add(struct us_listing *listing, uint64_t ino, uint8_t type, const char *name,
                    const char *dst_name);

@@ -92,23 +92,28 @@ static int open_nearest(const char *path, bool *exact)
 static int compare_upwards(int fd, const struct us_identity *identity, bool exact)
 {
 	struct us_identity last = {0};
+	uint64_t last_mount = 0;
 	struct statx stx;
 
 	for (;;) {
 		int parent;
 		int ret = us_statx(fd, "", AT_EMPTY_PATH, &stx);
 
-		if (ret < 0 || us_identity_is(identity, &stx) || us_identity_is(&last, &stx)) {
+		if (ret < 0) {
 			us_close(fd);
-			if (ret < 0) {
-				return ret;
-			}
-			if (!us_identity_is(identity, &stx)) {
-				return US_PATH_OUTSIDE; /* The root is its own parent. */
-			}
+			return ret;
+		}
+		if (us_identity_is(identity, &stx)) {
+			us_close(fd);
 			return exact ? US_PATH_SAME : US_PATH_WITHIN;
 		}
+		/* The root is its own parent.  So is a directory bound into itself, but by another mount. */
+		if (us_identity_is(&last, &stx) && last_mount == stx.stx_mnt_id) {
+			us_close(fd);
+			return US_PATH_OUTSIDE;
+		}
 		last = us_identity_of(&stx);
+		last_mount = stx.stx_mnt_id;
 		parent = us_openat(fd, "..", O_PATH | O_DIRECTORY, 0);
 		us_close(fd);
 		if (parent < 0) {
@@ -165,8 +170,8 @@ int us_path_make(const char *path, mode_t mode)
 	}
 	last = make_one(copy, length, mode);
 	free(copy);
-	if (last == -ENOENT && ret < 0) {
-		return ret;
+	if (last == 0) {
+		last = us_statx(AT_FDCWD, path, 0, &stx); /* A dangling link has the name, and is no directory. */
 	}
-	return last;
+	return last == -ENOENT && ret < 0 ? ret : last;
 }

@@ -144,7 +144,7 @@ int us_close(int fd)
 
 int us_statx(int dirfd, const char *path, int flags, struct statx *stx)
 {
-	return call_retry("statx", statx(dirfd, path, flags, STATX_BASIC_STATS, stx));
+	return call_retry("statx", statx(dirfd, path, flags, STATX_BASIC_STATS | STATX_MNT_ID, stx));
 }
 
 int us_mkdirat(int dirfd, const char *path, mode_t mode)

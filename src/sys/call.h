@@ -34,7 +34,7 @@ int us_openat(int dirfd, const char *path, int flags, mode_t mode);
 /** close(2); -EINTR is no failure, for Linux has released the descriptor by then. */
 int us_close(int fd);
 
-/** statx(2) for the basic fields; FLAGS are AT_*. */
+/** statx(2) for the basic fields, and the mount's number (0 before Linux 5.8); FLAGS are AT_*. */
 int us_statx(int dirfd, const char *path, int flags, struct statx *stx);
 
 int us_mkdirat(int dirfd, const char *path, mode_t mode);

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2034,SC2154  # variables shared with the files beside it
+#
+# The destination file system, the caches, and one measurement.  Uses of run.sh: DIR, BIN, BINARY,
+# VS.
+
+DST_GIB=8
+DST_LOOP=
+CHILD=
+
+# Say what is wrong and stop; what was set up is undone by run.sh's trap.
+die()
+{
+	echo "bench/run.sh: $*" >&2
+	exit 1
+}
+
+# Run a command that a signal must not wait for: a trap runs at once, and stops it.
+interruptible()
+{
+	"$@" &
+	CHILD=$!
+	local status=0
+	wait "$CHILD" || status=$?
+	CHILD=
+	return "$status"
+}
+
+# With BENCH_LOCK set, keep away from others that measure on this machine and lock the same file.
+lock()
+{
+	[ -z "${BENCH_LOCK:-}" ] || interruptible flock 9 || die "cannot lock $BENCH_LOCK"
+}
+
+unlock()
+{
+	[ -z "${BENCH_LOCK:-}" ] || flock -u 9
+}
+
+# MAJOR:MINOR of what holds a path's file system: a partition or a whole disk.
+device_of()
+{
+	local device source
+	device=$(findmnt -nvo MAJ:MIN -T "$1") || return
+	if [ "${device%%:*}" = 0 ]; then # no number of its own: Btrfs
+		source=$(findmnt -nvo SOURCE -T "$1")
+		device=$(lsblk -dno MAJ:MIN "$source" 2>/dev/null) || return
+	fi
+	echo "${device// /}"
+}
+
+# MAJOR:MINOR of the whole disk that a partition is on.
+whole_disk()
+{
+	if [ -e "/sys/dev/block/$1/partition" ]; then
+		cat "/sys/dev/block/$1/../dev"
+	else
+		echo "$1"
+	fi
+}
+
+# Read requests that a device has completed so far; merged ones count once.
+disk_reads()
+{
+	awk -v d="$1" '$1 ":" $2 == d {print $4}' /proc/diskstats
+}
+
+# An image whose every block is written: neither a hole nor an unwritten extent is left to be
+# filled while a copy is timed.
+make_image()
+{
+	local image=$1 mib=$2 blocks
+	blocks=$(stat -c %b "$image" 2>/dev/null || echo 0)
+	if [ "$blocks" -ge $((mib * 2048)) ]; then
+		return 0
+	fi
+	echo "writing $mib MiB of zeros to $image" >&2
+	rm -f "$image"
+	dd if=/dev/zero of="$image" bs=1M count="$mib" conv=fsync status=none ||
+		die "cannot write $image"
+}
+
+# Attach an image; prints the loop device.
+attach()
+{
+	local loop
+	loop=$(losetup --find --show --direct-io=on "$1") || die "cannot attach $1 to a loop device"
+	[ "$(losetup -nO DIO "$loop" | tr -d ' ')" = 1 ] ||
+		echo "bench/run.sh: no direct I/O to $1: its writes go through the cache twice" >&2
+	echo "$loop"
+}
+
+# Unmount; a process that is just ending may still hold the file system for a moment.
+unmount()
+{
+	local _
+	mountpoint -q "$1" || return 0
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		umount "$1" 2>/dev/null && return 0
+		sleep 0.3
+	done
+	umount -l "$1"
+}
+
+# Unmount and detach whatever of an image is still in use.
+release()
+{
+	local image=$1 mnt=$2 loop
+	unmount "$mnt"
+	for loop in $(losetup -nO NAME -j "$image" 2>/dev/null); do
+		losetup -d "$loop"
+	done
+}
+
+# A file system on LOOP.  Without nodiscard, mkfs would punch the image full of holes.
+make_fs()
+{
+	local loop=$1
+	shift
+	mkfs.ext4 -qF -E nodiscard,lazy_itable_init=1,lazy_journal_init=1 "$@" "$loop" >/dev/null ||
+		die "mkfs.ext4 on $loop failed"
+}
+
+# Mount it.  The kernel must not zero the inode tables in the background: that would disturb what
+# is being timed, and punch holes into the image, too.
+mount_fs()
+{
+	mount -o noinit_itable "$1" "$2"
+}
+
+# The destination: made anew, mounted.
+fresh_dst()
+{
+	unmount "$DIR/dst"
+	make_fs "$DST_LOOP" "$@"
+	mount_fs "$DST_LOOP" "$DIR/dst" || die "cannot mount $DST_LOOP"
+}
+
+# Put the caches into the state that a row asks for.
+set_cache()
+{
+	sync
+	case $1 in
+	cold) echo 3 >/proc/sys/vm/drop_caches ;;
+	warm) read_tree "$2" ;;
+	esac
+}
+
+# Read every byte of a tree.  (tar does not read when it sees that its output is the null device.)
+read_tree()
+{
+	tar -cf - -C "$1" . | cat >/dev/null
+}
+
+# Number and bytes of a tree's regular files.
+tree_sum()
+{
+	find "$1" -type f -printf '%s\n' | awk '{bytes += $1} END {printf "%d %d\n", NR, bytes}'
+}
+
+# The measured part: in a control group when there is one, without the lock's descriptor.
+measured()
+{
+	[ -z "$CGROUP" ] || echo "$BASHPID" >"$CGROUP/cgroup.procs" || exit 125
+	exec "$BIN/measure" "$DIR/measured" "$@" >"$DIR/stdout" 2>"$DIR/stderr" 9>&-
+}
+
+# run_one ROW WHO CACHE SRC SUM [MKFS-OPTION]...: one run of one program, added to the raw
+# figures.
+run_one()
+{
+	local row=$1 who=$2 cache=$3 src=$4 sum=$5 command status=0 reads got
+	shift 5
+	case $who in
+	cp) command=(cp -r) ;;
+	ours) command=("$BINARY") ;;
+	vs) command=("$VS") ;;
+	bound) command=("$BIN/bound" -t "$BOUND_THREADS") cache=any ;;
+	esac
+	lock
+	fresh_dst "$@"
+	set_cache "$cache" "$src"
+	reads=$(disk_reads "$DISK")
+	interruptible measured "${command[@]}" "$src" "$DIR/dst/out" || status=$?
+	reads=$(($(disk_reads "$DISK") - reads))
+	got=$(tree_sum "$DIR/dst/out" 2>/dev/null)
+	unmount "$DIR/dst"
+	unlock
+	if [ "$status" -ne 0 ] || [ "$got" != "$sum" ]; then
+		echo "bench/run.sh: $row: $who: exit status $status; files, bytes: $got, not $sum" >&2
+		head -n 3 "$DIR/stderr" >&2
+		return 1
+	fi
+	record "$row" "$who" "$reads"
+}
+
+# Add a run to the raw figures: row, who, wall, cpu, RSS in KiB, reads.
+record()
+{
+	local wall user sys rss
+	read -r wall user sys rss _ <"$DIR/measured"
+	if [ "$2" = bound ]; then
+		wall=$(sed -n 's/^files_s=\([0-9.]*\) .*/\1/p' "$DIR/stdout")
+	fi
+	awk -v w="$wall" -v u="$user" -v s="$sys" -v head="$1 $2" -v tail="$rss $3" \
+		'BEGIN {printf "%s %.3f %.3f %s\n", head, w, u + s, tail}' >>"$DIR/raw"
+}

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2034  # variables shared with the files beside it
+#
+# The rows of the table, and the data sets that they copy.
+
+# NAME  DATA-SET  CACHE  KIND  TARGET
+#   cold   everything dropped from the caches before each run
+#   warm   the source read wholly before each run
+#   ratio  cp -r's median / ours: at least TARGET
+#   floor  our median / the time that the bandwidth limit alone allows: at most TARGET
+#   rss    our peak memory in MiB: at most TARGET
+#   reads  no runs of its own: reads that reached the disk in the row of that data set and cache: at
+#          most TARGET
+ROWS='
+s4k-cold    s4k     cold  ratio  5.5
+s4k-reads   s4k     cold  reads  3000
+s4k-warm    s4k     warm  ratio  2.5
+s4k-limit   limited cold  floor  1.15
+tiny-cold   tiny    cold  ratio  5
+one-cold    one     cold  ratio  4.5
+one-warm    one     warm  ratio  1.6
+ln110-cold  ln110   cold  ratio  5.5
+ln110-warm  ln110   warm  ratio  2.7
+linux-cold  linux   cold  ratio  5
+linux-warm  linux   warm  ratio  2
+mem-1m      million cold  rss    64
+'
+
+# The limited disk of row s4k-limit.
+LIMIT_IOPS=3000
+LIMIT_BPS=140000000
+
+# NAME  GIB-NEEDED  ARGUMENTS-OF-MKTREE
+DATASETS='
+s4k      1  -d 100  -s 4096      100000
+tiny     1  -d 10   -s 512-1126  70000
+one      1  -d 1    -s 4096      100000
+ln110    4  -d 300  -l 110000    30000
+million  2  -d 1000 -s 1-100 -e 10  1000000
+'
+
+# The kernel's source tree comes from Debian's package of this name.
+LINUX_PACKAGE=linux-source-6.1

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+# Entries that cannot be copied: each is reported once, all others are copied, exit 23.
+load lib
+
+@test "an unreadable file" {
+	need_user
+	as_user mkdir src
+	as_user sh -c 'echo 1 >src/a; echo 2 >src/secret; echo 3 >src/z; chmod 0 src/secret'
+	run -23 --separate-stderr us_user src dst
+	[ "$stderr" = 'uring-sync: src/secret: open: Permission denied' ]
+	[ ! -e dst/secret ]
+	cmp src/a dst/a
+	cmp src/z dst/z
+	[ "$(summary files)" = 2 ]
+	[ "$(summary failed)" = 1 ]
+	no_temporaries dst
+}
+
+@test "an unreadable directory" {
+	need_user
+	as_user sh -c 'mkdir -p src/closed src/open; echo 1 >src/closed/f; echo 2 >src/open/f; chmod 0 src/closed'
+	run -23 --separate-stderr us_user src dst
+	[[ $stderr == "uring-sync: src/closed: "*": Permission denied" ]]
+	[ "$(printf '%s\n' "$stderr" | wc -l)" -eq 1 ]
+	[ "$(as_user cat dst/open/f)" = 2 ]
+	[ "$(summary failed)" = 1 ]
+}
+
+@test "a directory that may be listed but not entered" {
+	need_user
+	as_user sh -c 'mkdir -p src/listed src/open; echo 1 >src/listed/f; echo 2 >src/open/f; chmod 0400 src/listed'
+	run -23 --separate-stderr us_user src dst
+	[[ $stderr == *src/listed*"Permission denied"* ]]
+	[ "$(as_user cat dst/open/f)" = 2 ]
+}
+
+@test "a source root that cannot be read" {
+	need_user
+	as_user mkdir src
+	as_user chmod 0 src
+	run --separate-stderr us_user src dst
+	[[ $status -eq 1 || $status -eq 23 ]]
+	[[ $stderr == *src*"Permission denied"* ]]
+}
+
+@test "a destination that cannot be written" {
+	need_user
+	as_user sh -c 'mkdir src dst; echo 1 >src/f; chmod 0755 src; chmod 0555 dst'
+	run --separate-stderr us_user src dst/new
+	[[ $status -eq 1 || $status -eq 23 ]]
+	[[ $stderr == *"Permission denied"* ]]
+}
+
+@test "a directory of the destination that cannot be written and is not ours" {
+	need_root
+	need_user
+	as_user sh -c 'mkdir -p src/a src/b dst; echo 1 >src/a/f; echo 2 >src/b/f'
+	mkdir dst/a
+	chmod 0755 dst/a
+	run -23 --separate-stderr us_user src dst
+	[[ $stderr == *"a/f: "*"Permission denied"* ]]
+	[ "$(cat dst/b/f)" = 2 ]
+	[ -z "$(ls -A dst/a)" ]
+}
+
+@test "a hundred failures are a hundred lines and a right count" {
+	need_user
+	as_user mkdir src
+	as_user sh -c 'i=0; while [ $i -lt 200 ]; do echo $i >src/f$i; i=$((i+1)); done; chmod 0 src/f1??'
+	run -23 --separate-stderr us_user src dst
+	[ "$(printf '%s\n' "$stderr" | wc -l)" -eq 100 ]
+	[ "$(printf '%s\n' "$stderr" | sort -u | wc -l)" -eq 100 ]
+	[ "$(summary failed)" = 100 ]
+	[ "$(summary files)" = 100 ]
+}
+
+@test "a FIFO is reported, not opened" {
+	mkdir src
+	mkfifo src/pipe
+	printf x >src/f
+	run -23 --separate-stderr timeout 20 "$US_BIN" ${US_ARGS:-} src dst
+	[[ $stderr == "uring-sync: src/pipe: "*"not supported"* ]]
+	cmp src/f dst/f
+	[ ! -e dst/pipe ]
+	[ "$(summary failed)" = 1 ]
+}
+
+@test "a FIFO on the command line" {
+	mkfifo pipe
+	run --separate-stderr timeout 20 "$US_BIN" ${US_ARGS:-} pipe dst
+	[[ $status -eq 1 || $status -eq 23 ]]
+	[[ $stderr == "uring-sync: pipe: "* ]]
+	[ ! -e dst ]
+}
+
+@test "a socket is reported" {
+	mkdir src
+	perl -MSocket -e 'socket(S, PF_UNIX, SOCK_STREAM, 0) && bind(S, sockaddr_un("src/sock")) or exit 1'
+	printf x >src/f
+	run -23 --separate-stderr us src dst
+	[[ $stderr == "uring-sync: src/sock: "*"not supported"* ]]
+	cmp src/f dst/f
+	[ ! -e dst/sock ]
+}
+
+@test "a device is reported, not read" {
+	need_root
+	mkdir src
+	mknod src/zero c 1 5 2>/dev/null || skip 'making a device is not allowed here'
+	printf x >src/f
+	run -23 --separate-stderr timeout 20 "$US_BIN" ${US_ARGS:-} src dst
+	[[ $stderr == "uring-sync: src/zero: "*"not supported"* ]]
+	cmp src/f dst/f
+	[ ! -e dst/zero ]
+}
+
+@test "a name with control characters does not reach the terminal as it is" {
+	mkdir src
+	mkfifo $'src/a\nb\033[31m\\c'
+	printf x >$'src/new\nline\t\001'
+	run -23 --separate-stderr us -v src dst
+	[[ $stderr == *'src/a\nb\033[31m\\c: '* ]]
+	[[ $output == *'src/new\nline\t\001'* ]]
+	printable
+	[ -f $'dst/new\nline\t\001' ]
+}
+
+@test "bytes that are not ASCII are printed as they are" {
+	mkdir src
+	mkfifo $'src/caf\xc3\xa9\xff'
+	run -23 --separate-stderr us src dst
+	[[ $stderr == *$'caf\xc3\xa9\xff'* ]]
+}

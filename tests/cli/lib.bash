@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: MIT
+# What the command tests share.  check sets, and a hand run may set:
+#
+#	US_BIN     the program
+#	US_TOOLS   the directory of churn, mkzoo, nosys, peakrss, treecmp
+#	US_ARGS    options for every run of the program ("--io=async -j 4"); may be empty
+#
+# Each test runs in a directory of its own, $T, which is emptied afterwards.
+bats_require_minimum_version 1.5.0
+
+: "${US_BIN:?is not set}" "${US_TOOLS:?is not set}"
+PATH=$US_TOOLS:$PATH
+LC_ALL=C
+export PATH LC_ALL
+umask 022
+
+# A file with a setup() of its own calls this first.
+enter_test() {
+	T=$BATS_TEST_TMPDIR
+	if [ "$(id -u)" -eq 0 ]; then
+		# Some tests drop to an ordinary user, who has to get here.
+		chmod 0711 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/* 2>/dev/null || true
+		chmod 0777 "$T"
+	fi
+	cd "$T" || return 1
+}
+
+setup() {
+	enter_test
+}
+
+teardown() {
+	cd / || return 1
+	if [ -n "${MOUNTED:-}" ]; then
+		umount "$MOUNTED"
+	fi
+	chmod -R u+rwX -- "$T" 2>/dev/null || true
+	rm -rf -- "$T"
+}
+
+# The program with the options of this pass.
+us() {
+	# shellcheck disable=SC2086 # several options in one variable
+	"$US_BIN" ${US_ARGS:-} "$@"
+}
+
+# The same with a failure asked for.
+us_fault() {
+	local fault=$1
+	shift
+	URING_SYNC_FAULT=$fault us "$@"
+}
+
+# The same as an ordinary user, whoever runs the tests.
+us_user() {
+	if [ "$(id -u)" -eq 0 ]; then
+		# shellcheck disable=SC2086
+		setpriv --reuid 65534 --regid 65534 --clear-groups -- "$T/us" ${US_ARGS:-} "$@"
+	else
+		us "$@"
+	fi
+}
+
+# Any command as an ordinary user.
+as_user() {
+	if [ "$(id -u)" -eq 0 ]; then
+		setpriv --reuid 65534 --regid 65534 --clear-groups -- "$@"
+	else
+		"$@"
+	fi
+}
+
+# Make the program runnable for the ordinary user: its build directory may be out of his reach.
+need_user() {
+	cp "$US_BIN" "$T/us"
+	chmod 0755 "$T/us"
+	as_user "$T/us" --version >/dev/null || skip 'an ordinary user cannot reach the temporary directory'
+}
+
+need_root() {
+	[ "$(id -u)" -eq 0 ] || skip 'needs root'
+}
+
+need_fault() {
+	local built=yes
+	mkdir fault-probe
+	# A build that reads the variable aborts at this; the outer shell keeps bash's note of that quiet.
+	bash -c 'URING_SYNC_FAULT=nonsense "$0" --sync fault-probe fault-probe-copy; exit $?' "$US_BIN" \
+		>/dev/null 2>&1 && built=no
+	rm -rf fault-probe fault-probe-copy
+	[ $built = yes ] || skip 'the program is built without -Dfault=true'
+}
+
+# mount_tmpfs DIR OPTIONS, mount_ext4 DIR SIZE: unmounted by teardown.
+mount_tmpfs() {
+	need_root
+	mkdir -p "$1"
+	mount -t tmpfs -o "$2" none "$1" 2>/dev/null || skip 'mounting is not allowed here'
+	MOUNTED=$T/$1
+}
+
+mount_ext4() {
+	need_root
+	mkdir -p "$1"
+	truncate -s "$2" "$T/$1.img"
+	mkfs.ext4 -q -N 4096 "$T/$1.img"
+	mount -o loop "$T/$1.img" "$1" 2>/dev/null || skip 'no loop device to mount'
+	MOUNTED=$T/$1
+}
+
+# The two judges.  rsync knows nothing of paths beyond PATH_MAX.
+same_tree() {
+	treecmp "$@"
+}
+
+same_to_rsync() {
+	local out
+	out=$(rsync -rlpt --delete --checksum --dry-run --itemize-changes --exclude /beyond-path-max "$1/" "$2/")
+	[ -z "$out" ] || { printf '%s\n' "$out" | head; return 1; }
+}
+
+# A tree of DIRS x FILES files, each with its own path as contents.
+small_tree() {
+	local root=$1 dirs=$2 files=$3 d f
+	for ((d = 0; d < dirs; d++)); do
+		mkdir -p "$root/dir-$d"
+		for ((f = 0; f < files; f++)); do
+			printf '%s\n' "contents of $d $f" >"$root/dir-$d/file-$f"
+		done
+	done
+}
+
+# No temporary file of the program is left below the given places.
+no_temporaries() {
+	local found
+	found=$(find "$@" -name '.uring-sync.*' ! -name .uring-sync.kept)
+	[ -z "$found" ] || { printf 'left behind: %s\n' "$found"; return 1; }
+}
+
+# A number of the summary line in $output: summary files, summary failed ...
+summary() {
+	printf '%s\n' "$output" | grep ' copied, ' | grep -oE "[0-9]+ ($1)" | head -n 1 | cut -d' ' -f1
+}
+
+# Every byte of stdout and stderr of the last run is printable or a newline.
+printable() {
+	[ -z "$(printf '%s%s' "$output" "${stderr:-}" | tr -d '\n\040-\176\200-\377')" ]
+}
+
+mode_of() {
+	stat -c %a -- "$1"
+}

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+# Memory has a bound that does not grow with the tree.  For a build without sanitizers.
+load ../lib
+
+# Peak memory in KiB of a copy of $1 to $2.
+peak() {
+	peakrss peak "$US_BIN" ${US_ARGS:-} --quiet "$1" "$2"
+	cat peak
+}
+
+@test "20,000 directories take no more memory than 200, in each mode" {
+	mkdir few many
+	(cd few && mkdir -p d{1..20}/d{1..10})
+	(cd many && mkdir -p d{1..200}/d{1..100} && for d in d{1..200}/d7; do printf x >"$d/f"; done)
+	less=$(peak few few-copy)
+	more=$(peak many copy)
+	echo "$less KiB, $more KiB"
+	same_tree many copy
+	[ "$more" -le 65536 ]
+	[ "$more" -le $((less + 8192)) ]
+	for mode in inline async sync; do
+		US_ARGS="--io=$mode -j 4"
+		more=$(peak many copy)
+		echo "$mode: $more KiB"
+		[ "$more" -le 65536 ]
+	done
+}
+
+@test "one directory of 60,000 entries stays within the bound" {
+	mkdir -p wide/d
+	(cd wide/d && seq 1 60000 | xargs touch)
+	memory=$(peak wide copy)
+	echo "$memory KiB"
+	same_tree wide copy
+	[ "$memory" -le 65536 ]
+}

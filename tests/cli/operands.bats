@@ -117,10 +117,15 @@ load lib
 	run -1 --separate-stderr us missing dst
 	[[ $stderr == *"missing"*"No such file or directory"* ]]
 	[ ! -e dst ]
+}
+
+@test "one missing source among several is a failure of that one" {
 	mkdir dst
 	printf hello >a
-	run -1 us a missing dst
-	[ -z "$(ls -A dst)" ]
+	run -23 --separate-stderr us a missing dst
+	[[ $stderr == *"missing: stat: No such file or directory"* ]]
+	[ "$(ls -A dst)" = a ]
+	[ "$(<dst/a)" = hello ]
 }
 
 @test "a symbolic link on the command line is copied as a link" {

@@ -15,8 +15,8 @@
  *	usync_job_free(job);
  *
  * Errors come in two classes.  What goes wrong with one file or directory is an event and a count; the
- * job goes on.  What stops the job (destination full, read-only, gone; a source that is not there) is the
- * negative errno that usync_job_run() or usync_job_wait() returns.
+ * job goes on.  What stops the job (destination full, read-only, gone; a single source that is not there) is
+ * the negative errno that usync_job_run() or usync_job_wait() returns.
  *
  * Every int here is 0 or positive when all is well and a negative errno otherwise; errno itself is not
  * part of the interface.  No call prints, exits, changes a signal handler or the process's umask.

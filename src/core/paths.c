@@ -132,6 +132,18 @@ int us_path_is_within(const char *path, const struct us_identity *identity)
 	return fd < 0 ? fd : compare_upwards(fd, identity, exact);
 }
 
+/** Give the directory PATH, just made, the bits that its owner needs, whatever the umask (as mkdir -p does). */
+static int open_to_owner(const char *path)
+{
+	struct statx stx;
+	int ret = us_statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, &stx);
+
+	if (ret == 0 && (stx.stx_mode & 0700) != 0700) {
+		ret = us_fchmodat(AT_FDCWD, path, (stx.stx_mode & 07777) | 0700);
+	}
+	return ret;
+}
+
 /** Make the directory that the first LENGTH bytes of PATH name, unless it is there. */
 static int make_one(char *path, size_t length, mode_t mode)
 {
@@ -140,6 +152,9 @@ static int make_one(char *path, size_t length, mode_t mode)
 
 	path[length] = '\0';
 	ret = us_mkdirat(AT_FDCWD, path, mode);
+	if (ret == 0) {
+		ret = open_to_owner(path);
+	}
 	path[length] = saved;
 	return ret == -EEXIST ? 0 : ret;
 }

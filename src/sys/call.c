@@ -172,6 +172,11 @@ int us_fchmod(int fd, mode_t mode)
 	return call_retry("fchmod", fchmod(fd, mode));
 }
 
+int us_fchmodat(int dirfd, const char *path, mode_t mode)
+{
+	return call_retry("fchmod", fchmodat(dirfd, path, mode, 0));
+}
+
 int us_readlinkat(int dirfd, const char *path, char *buf, size_t size)
 {
 	return call_retry("readlinkat", (int)readlinkat(dirfd, path, buf, size));

@@ -42,6 +42,7 @@ int us_unlinkat(int dirfd, const char *path, int flags);
 int us_renameat(int olddir, const char *old, int newdir, const char *name);
 int us_symlinkat(const char *target, int dirfd, const char *path);
 int us_fchmod(int fd, mode_t mode);
+int us_fchmodat(int dirfd, const char *path, mode_t mode);
 
 /** readlinkat(2): the number of bytes put into BUF, without a NUL. */
 int us_readlinkat(int dirfd, const char *path, char *buf, size_t size);

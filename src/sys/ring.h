@@ -54,7 +54,10 @@ bool us_ring_queue(struct us_ring *ring, struct us_op *op);
  */
 int us_ring_commit(struct us_ring *ring, unsigned int wait_nr);
 
-/** Take back one op that the kernel did not take, or NULL.  The ring must not be committed again. */
+/**
+ * Take back one op that the kernel did not take, or NULL.  From then on nothing may be queued on the ring;
+ * us_ring_commit() only waits for what is in flight.
+ */
 struct us_op *us_ring_unqueue(struct us_ring *ring);
 
 /**

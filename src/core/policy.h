@@ -18,6 +18,9 @@
 /** Files in flight for each worker. */
 #define US_POLICY_QUEUE_DEPTH 256u
 
+/** The window is filled again when only 1 / US_POLICY_LOW of it is left in flight. */
+#define US_POLICY_LOW 4u
+
 /** Bytes of one read or write. */
 #define US_POLICY_CHUNK (256u << 10)
 

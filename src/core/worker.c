@@ -8,8 +8,8 @@
  *	                                |                                       |
  *	                                +------ source.more <--- drained -------+
  *
- * The window is filled to job->depth files, and filled again when it has sunk to half of that: so that at
- * least depth / 2 reads go to the kernel in one call, where the block layer merges those of neighbours.
+ * The window is filled to job->depth files, and filled again when it has sunk to a quarter of that: so that
+ * three quarters go to the kernel in one call, where the block layer merges the reads of neighbours.
  */
 #include "core/worker.h"
 
@@ -349,7 +349,7 @@ static bool fill(struct us_worker *worker)
 /** Until the source is at its end and nothing is in flight. */
 static void run(struct us_worker *worker)
 {
-	unsigned int low = worker->job->depth / 2;
+	unsigned int low = worker->job->depth / US_POLICY_LOW;
 	bool more = true;
 
 	while (more || worker->nr_files > 0 || worker->nr_opening > 0) {

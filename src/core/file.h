@@ -43,7 +43,9 @@ struct us_file {
 	uint64_t offset;  /**< Where in the file they belong. */
 	bool eof;         /**< They are the last. */
 	bool grown;       /**< It held more than its size said, and was looked at again. */
+	bool sizeless;    /**< It says 0 whatever it holds, as files of /proc do. */
 	int pipe[2];      /**< With splice: where the bytes are instead of in data; -1 otherwise. */
+	uint32_t piped;   /**< Bytes put into the pipe and not taken out again. */
 
 	/* The source's own. */
 	int src_state;

@@ -39,6 +39,8 @@ struct usync_job {
 	unsigned int max_opening;   /**< Directories being opened at a time by each worker. */
 	unsigned int max_listings;  /**< Listings alive at a time, which pin their directories. */
 	uint64_t run_id;            /**< Makes temporary names of this run unlike those of others. */
+	struct us_identity *src_roots; /**< Directories that the user named: never to be written into. */
+	size_t nr_src_roots;
 	struct us_identity dst_root; /**< Not to be copied into itself, should the walk come upon it. */
 
 	struct us_feed *feed;

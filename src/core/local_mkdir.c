@@ -71,6 +71,10 @@ static void after_mkdir(struct us_worker *worker, struct us_dir_open *opening)
 /** It is open, or something else has its name. */
 static void after_open(struct us_worker *worker, struct us_dir_open *opening)
 {
+	if (opening->op.res == -EMFILE || opening->op.res == -ENFILE) {
+		us_dircache_trim(&worker->job->dirs);
+		us_call(&opening->op);
+	}
 	if (opening->op.res < 0) {
 		fail(worker, opening, "make directory", opening->op.res);
 		return;
@@ -81,9 +85,23 @@ static void after_open(struct us_worker *worker, struct us_dir_open *opening)
 		.fd = opening->fd[US_DST],
 		.path = "",
 		.flags = AT_EMPTY_PATH,
-		.buf = &opening->stx,
+		.buf = &opening->dst_stx,
 	};
 	start(worker, opening, STATTING);
+}
+
+/** True when the directory of STX is the one that DIR is copied from, or one of those that the user named. */
+static bool is_in_source(const struct usync_job *job, const struct us_dir *dir, const struct statx *stx)
+{
+	if (us_identity_is(&dir->identity[US_SRC], stx)) {
+		return true;
+	}
+	for (size_t i = 0; i < job->nr_src_roots; i++) {
+		if (us_identity_is(&job->src_roots[i], stx)) {
+			return true;
+		}
+	}
+	return false;
 }
 
 int us_local_has_default_acl(int fd)
@@ -100,12 +118,13 @@ static void after_stat(struct us_worker *worker, struct us_dir_open *opening)
 		fail(worker, opening, "stat", opening->op.res);
 		return;
 	}
-	if (opening->fd[US_SRC] >= 0 && us_identity_is(&dir->identity[US_SRC], &opening->stx)) {
-		fail(worker, opening, "copy: source and destination are the same directory", 0);
+	if (!dir->dst_new && is_in_source(worker->job, dir, &opening->dst_stx)) {
+		fail(worker, opening, "copy: it is a source itself", 0);
 		return;
 	}
-	dir->identity[US_DST] = us_identity_of(&opening->stx);
-	dir->dst_mode = opening->stx.stx_mode & 07777;
+	dir->identity[US_DST] = us_identity_of(&opening->dst_stx);
+	dir->mode = (uint16_t)us_local_kept_mode(&opening->stx, &opening->dst_stx);
+	dir->dst_mode = opening->dst_stx.stx_mode & 07777;
 	if (!dir->dst_new && (dir->dst_mode & 0700) != 0700 &&
 	    us_fchmod(opening->fd[US_DST], dir->dst_mode | 0700) == 0) {
 		dir->dst_mode |= 0700; /* A read-only directory of an earlier copy. */
@@ -142,7 +161,7 @@ void us_local_open_dst(struct us_worker *worker, struct us_dir_open *opening)
 		.kind = US_OP_MKDIRAT,
 		.fd = dir->parent->fd[US_DST],
 		.path = us_dir_name(dir, US_DST),
-		.mode = (dir->mode & 0777) | 0700,
+		.mode = (opening->stx.stx_mode & 0777) | 0700,
 	};
 	start(worker, opening, MAKING);
 }

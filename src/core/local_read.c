@@ -85,8 +85,10 @@ static void after_open(struct us_worker *worker, struct us_file *file)
 		open_file(worker, file);
 		return;
 	}
-	if (res == -EMFILE || res == -ENFILE) {
+	if (res == -EMFILE || res == -ENFILE || res == -EAGAIN) {
 		us_dircache_trim(&worker->job->dirs); /* Directories can be opened again later. */
+		/* EAGAIN: a lease is being broken (fcntl(2)); a FIFO does not answer so. */
+		file->op.flags &= res == -EAGAIN ? ~O_NONBLOCK : ~0;
 		us_call(&file->op);
 		res = file->op.res;
 	}
@@ -183,7 +185,11 @@ static bool overtake(struct us_file *file)
 
 	if (!file->grown) {
 		file->grown = true;
-		return us_statx(file->src_fd, "", AT_EMPTY_PATH, &file->stx) < 0;
+		if (us_statx(file->src_fd, "", AT_EMPTY_PATH, &file->stx) < 0) {
+			return true;
+		}
+		file->sizeless = file->stx.stx_size == 0;
+		return false;
 	}
 	file->length = size > file->offset ? (uint32_t)us_min(size - file->offset, (uint64_t)file->length) : 0;
 	return true;
@@ -202,7 +208,7 @@ static void after_read(struct us_worker *worker, struct us_file *file)
 	file->length = (uint32_t)file->op.res;
 	end = file->offset + file->length;
 	file->eof = file->length == 0 || (end == size && file->length < file->op.len);
-	if (end > size && size > 0 && !file->eof) {
+	if (end > size && !file->sizeless && !file->eof) {
 		file->eof = overtake(file);
 	}
 	us_worker_filled(worker, file);
@@ -217,6 +223,7 @@ static void after_splice(struct us_worker *worker, struct us_file *file)
 		read_part(worker, file);
 		return;
 	}
+	file->piped += file->op.res > 0 ? (uint32_t)file->op.res : 0;
 	after_read(worker, file);
 }
 

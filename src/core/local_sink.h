@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 struct usync_job;
 
@@ -27,6 +28,12 @@ extern const struct us_sink_ops us_local_sink;
 /** local_mkdir.c: members of us_local_sink. */
 void us_local_open_dst(struct us_worker *worker, struct us_dir_open *opening);
 void us_local_finish_dst(struct us_worker *worker, struct us_dir *dir);
+
+/**
+ * local_write.c: the permission bits of SRC for the copy DST.  Set-user-ID and set-group-ID are a grant by the
+ * owner or the group, so they go only to a copy that has the same one.
+ */
+mode_t us_local_kept_mode(const struct statx *src, const struct statx *dst);
 
 /** local_mkdir.c: 1 when new entries of the open directory FD take a default ACL, 0 when not. */
 int us_local_has_default_acl(int fd);

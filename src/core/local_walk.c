@@ -87,7 +87,6 @@ static void open_unreadable(struct us_worker *worker, struct us_dir_open *openin
 		return;
 	}
 	us_report_failed(worker, &(struct us_place){.dir = dir, .side = US_SRC}, "open directory", error);
-	dir->mode = opening->stx.stx_mode & 07777;
 	dir->mtime = opening->stx.stx_mtime;
 	worker->job->sink->open_dir(worker, opening);
 }
@@ -101,6 +100,11 @@ static void after_open(struct us_worker *worker, struct us_dir_open *opening)
 		worker->noatime = false; /* Only its owner may open a file so (open(2)). */
 		start_open(worker, opening);
 		return;
+	}
+	if (res == -EMFILE || res == -ENFILE) {
+		us_dircache_trim(&worker->job->dirs);
+		us_call(&opening->op);
+		res = opening->op.res;
 	}
 	if (res == -EACCES) {
 		open_unreadable(worker, opening, res);
@@ -142,7 +146,6 @@ static void after_stat(struct us_worker *worker, struct us_dir_open *opening)
 		return;
 	}
 	dir->identity[US_SRC] = us_identity_of(&opening->stx);
-	dir->mode = opening->stx.stx_mode & 07777;
 	dir->mtime = opening->stx.stx_mtime;
 	worker->job->sink->open_dir(worker, opening);
 }
@@ -331,7 +334,9 @@ void us_local_list(struct us_worker *worker, struct us_dir *dir)
 	if (dir->fd[US_SRC] >= 0) {
 		ret = read_part(worker, dir, listing, &children);
 	}
-	if (ret < 0) {
+	if (ret == -ENOENT) {
+		us_report_vanished(worker, &(struct us_place){.dir = dir}); /* Removed since it was opened. */
+	} else if (ret < 0) {
 		us_report_failed(worker, &(struct us_place){.dir = dir}, "read directory", ret);
 	}
 	us_listing_sort(listing);

@@ -57,27 +57,42 @@ void us_local_temp_name(const struct us_worker *worker, const struct us_file *fi
 	         (unsigned long long)file->temp_number);
 }
 
+/** True unless it is certain that NAME is not FILE any more: another run may have put its own there. */
+static bool is_ours(const struct us_file *file, const char *name)
+{
+	struct statx ours;
+	struct statx there;
+	struct us_identity identity;
+
+	if (file->dst_fd < 0 || us_statx(file->dst_fd, "", AT_EMPTY_PATH, &ours) < 0 ||
+	    us_statx(file->dir->fd[US_DST], name, AT_SYMLINK_NOFOLLOW, &there) < 0) {
+		return true;
+	}
+	identity = us_identity_of(&ours);
+	return us_identity_is(&identity, &there);
+}
+
 /** Take what there is of FILE away, and let it go. */
 static void remove_file(struct us_worker *worker, struct us_file *file)
 {
 	char temp[US_TEMP_SIZE];
 	const char *name = file->dst_name;
-	int ret;
 
-	if (file->dst_fd >= 0) {
-		us_close(file->dst_fd);
-		file->dst_fd = -1;
+	if (file->replaces) {
+		us_local_temp_name(worker, file, temp);
+		name = temp;
 	}
-	if (file->created) {
-		if (file->replaces) {
-			us_local_temp_name(worker, file, temp);
-			name = temp;
-		}
-		ret = us_unlinkat(file->dir->fd[US_DST], name, 0);
+	if (file->created && is_ours(file, name)) {
+		int ret = us_unlinkat(file->dir->fd[US_DST], name, 0);
+
 		if (ret < 0 && ret != -ENOENT) {
 			us_report_failed(worker, &(struct us_place){file->dir, name, US_DST},
 			                 "remove the incomplete file", ret);
 		}
+	}
+	if (file->dst_fd >= 0) {
+		us_close(file->dst_fd);
+		file->dst_fd = -1;
 	}
 	us_worker_finished(worker, file);
 }
@@ -90,44 +105,46 @@ void us_local_fail(struct us_worker *worker, struct us_file *file, const char *w
 	remove_file(worker, file);
 }
 
-/**
- * The permission bits for the copy.  Set-user-ID and set-group-ID are a grant by the owner or group, so they
- * go only to a copy that has the same one.
- */
-static mode_t wanted_mode(const struct us_file *file)
+mode_t us_local_kept_mode(const struct statx *src, const struct statx *dst)
 {
-	mode_t mode = file->stx.stx_mode & 07777;
-	struct statx dst;
+	mode_t mode = src->stx_mode & 07777;
 
-	if ((mode & (S_ISUID | S_ISGID)) == 0) {
-		return mode;
-	}
-	if (us_statx(file->dst_fd, "", AT_EMPTY_PATH, &dst) < 0) {
-		return mode & 01777;
-	}
-	if (dst.stx_uid != file->stx.stx_uid) {
+	if (dst->stx_uid != src->stx_uid) {
 		mode &= ~(mode_t)S_ISUID;
 	}
-	if (dst.stx_gid != file->stx.stx_gid) {
+	if (dst->stx_gid != src->stx_gid) {
 		mode &= ~(mode_t)S_ISGID;
 	}
 	return mode;
+}
+
+/** Give the copy its permission bits, where the create did not. */
+static int set_mode(const struct us_worker *worker, const struct us_file *file)
+{
+	mode_t created = file->stx.stx_mode & 0777 & ~worker->umask;
+	mode_t mode = file->stx.stx_mode & 07777;
+	struct statx dst;
+	int ret;
+
+	if ((mode & (S_ISUID | S_ISGID)) != 0) {
+		ret = us_statx(file->dst_fd, "", AT_EMPTY_PATH, &dst);
+		if (ret < 0) {
+			return ret;
+		}
+		mode = us_local_kept_mode(&file->stx, &dst);
+	}
+	return mode != created || file->dir->dst_acl ? us_fchmod(file->dst_fd, mode) : 0;
 }
 
 /** Mode and mtime, when all is written (a write clears set-id bits and sets the mtime). */
 static void set_attributes(struct us_worker *worker, struct us_file *file)
 {
 	struct us_place place = place_of(file);
-	mode_t created = file->stx.stx_mode & 0777 & ~worker->umask;
-	mode_t mode = wanted_mode(file);
-	int ret = 0;
+	int ret = set_mode(worker, file);
 
-	if (mode != created || file->dir->dst_acl) {
-		ret = us_fchmod(file->dst_fd, mode);
-		if (ret < 0) {
-			us_report_failed(worker, &place, "set mode", ret);
-			file->failed = true;
-		}
+	if (ret < 0) {
+		us_report_failed(worker, &place, "set mode", ret);
+		file->failed = true;
 	}
 	ret = us_set_mtime(file->dst_fd, &file->stx.stx_mtime);
 	if (ret < 0) {
@@ -196,6 +213,9 @@ static void after_write(struct us_worker *worker, struct us_file *file)
 		return;
 	}
 	file->written += (uint32_t)res;
+	if (file->op.kind == US_OP_SPLICE) {
+		file->piped -= (uint32_t)res;
+	}
 	write_rest(worker, file);
 }
 
@@ -240,14 +260,14 @@ static bool begin_replacing(struct us_worker *worker, struct us_file *file)
 /** It was made, or not. */
 static void after_create(struct us_worker *worker, struct us_file *file)
 {
+	if (file->op.res == -EMFILE || file->op.res == -ENFILE) {
+		us_dircache_trim(&worker->job->dirs); /* Directories can be opened again later. */
+		create_now(worker, file);
+	}
 	if (file->op.res == -EEXIST && !file->replaces) {
 		if (!begin_replacing(worker, file)) {
 			return;
 		}
-		create_now(worker, file);
-	}
-	if (file->op.res == -EMFILE || file->op.res == -ENFILE) {
-		us_dircache_trim(&worker->job->dirs); /* Directories can be opened again later. */
 		create_now(worker, file);
 	}
 	if (file->op.res < 0) {

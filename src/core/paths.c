@@ -64,6 +64,15 @@ char *us_path_parent(const char *path)
 	return strndup(path, start);
 }
 
+/** True when the last name of PATH is "..". */
+static bool is_up(const char *path)
+{
+	size_t length = trimmed_length(path);
+	size_t start = base_start(path, length);
+
+	return length - start == 2 && path[start] == '.' && path[start + 1] == '.';
+}
+
 /** Open PATH or its nearest existing parent as a place to go up from; *EXACT tells which. */
 static int open_nearest(const char *path, bool *exact)
 {
@@ -77,6 +86,9 @@ static int open_nearest(const char *path, bool *exact)
 		fd = us_openat(AT_FDCWD, current, O_PATH | O_DIRECTORY, 0);
 		if ((fd != -ENOENT && fd != -ENOTDIR) || strcmp(current, ".") == 0) {
 			break;
+		}
+		if (is_up(current)) {
+			break; /* What ".." of nothing is, no one can say. */
 		}
 		*exact = false;
 		parent = us_path_parent(current);

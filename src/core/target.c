@@ -122,7 +122,7 @@ static int make_root(struct usync_job *job, const char *src, int src_fd, const s
 	}
 	root->identity[US_SRC] = us_identity_of(src_stx);
 	root->identity[US_DST] = us_identity_of(dst_stx);
-	root->mode = src_stx->stx_mode & 07777;
+	root->mode = (uint16_t)us_local_kept_mode(src_stx, dst_stx);
 	root->mtime = src_stx->stx_mtime;
 	root->dst_mode = dst_stx->stx_mode & 07777;
 	root->dst_acl = us_local_has_default_acl(dst_fd) > 0;
@@ -170,6 +170,10 @@ static int open_tree(struct usync_job *job, const struct source *source)
 	if (ret < 0) {
 		return ret;
 	}
+	if ((job->root->dst_mode & 0700) != 0700 &&
+	    us_fchmod(job->root->fd[US_DST], job->root->dst_mode | 0700) == 0) {
+		job->root->dst_mode |= 0700; /* A read-only directory of an earlier copy. */
+	}
 	task.dir = job->root;
 	return us_feed_push(job->feed, 0, &task);
 }
@@ -194,6 +198,12 @@ static int check_duplicates(struct usync_job *job, const struct source *sources)
 	}
 	for (size_t i = 0; i < job->nr_sources; i++) {
 		sorted[i] = &sources[i];
+	}
+	for (size_t i = 0; i < job->nr_sources && job->nr_sources > 1 && ret == 0; i++) {
+		if (strcmp(sources[i].name, ".") == 0) {
+			ret = refuse(job, -EINVAL, "%s: among several sources it has no name to get in %s",
+			             sources[i].path, job->destination);
+		}
 	}
 	qsort(sorted, job->nr_sources, sizeof(*sorted), compare_names);
 	for (size_t i = 1; i < job->nr_sources && ret == 0; i++) {
@@ -346,6 +356,21 @@ static int open_shape(struct usync_job *job, struct source *sources)
 	return ret;
 }
 
+/** Note which directories are sources. */
+static int remember_roots(struct usync_job *job, const struct source *sources)
+{
+	job->src_roots = calloc(job->nr_sources, sizeof(*job->src_roots));
+	if (job->src_roots == NULL) {
+		return refuse(job, -ENOMEM, "out of memory");
+	}
+	for (size_t i = 0; i < job->nr_sources; i++) {
+		if (sources[i].error == 0 && S_ISDIR(sources[i].stx.stx_mode)) {
+			job->src_roots[job->nr_src_roots++] = us_identity_of(&sources[i].stx);
+		}
+	}
+	return 0;
+}
+
 int us_target_open(struct usync_job *job)
 {
 	struct source *sources = calloc(job->nr_sources, sizeof(*sources));
@@ -364,6 +389,9 @@ int us_target_open(struct usync_job *job)
 	}
 	if (ret == 0 && job->nr_sources == 1 && sources[0].error < 0) {
 		ret = refuse_call(job, sources[0].path, "stat", sources[0].error);
+	}
+	if (ret == 0) {
+		ret = remember_roots(job, sources);
 	}
 	if (ret == 0) {
 		ret = open_shape(job, sources);

@@ -145,7 +145,7 @@ void us_worker_drop_slice(struct us_worker *worker)
 void us_worker_return_file(struct us_worker *worker, struct us_file *file)
 {
 	us_bufpool_put(&worker->bufs, file->data);
-	us_pipepool_put(&worker->pipes, file->pipe, file->length == 0);
+	us_pipepool_put(&worker->pipes, file->pipe, file->piped == 0);
 	put_slice(worker, file->slice);
 	file->next = worker->free;
 	worker->free = file;

@@ -26,7 +26,8 @@ struct us_dir_open {
 	struct us_op op; /**< First, so that an op leads back to it. */
 	struct us_dir_open *next;
 	struct us_dir *dir; /**< Its parent is pinned. */
-	struct statx stx;   /**< Of the source, then of the destination. */
+	struct statx stx;     /**< Of the source. */
+	struct statx dst_stx; /**< Of the destination. */
 	int state;          /**< The source's, then the sink's own. */
 	int fd[US_SIDES];   /**< -1 where there is none (yet). */
 };

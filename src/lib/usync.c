@@ -141,6 +141,7 @@ void usync_job_free(struct usync_job *job)
 	free(job->sources);
 	free(job->destination);
 	free(job->workers);
+	free(job->src_roots);
 	free(job->error_text);
 	pthread_mutex_destroy(&job->event_lock);
 	free(job);

@@ -97,9 +97,11 @@ enum us_op_state us_io_start(struct us_io *io, struct us_op *op)
 	if (op->kind == US_OP_READ && io->try_cache && read_cached(io, op)) {
 		return US_DONE;
 	}
-	while (!us_ring_queue(io->ring, op)) {
+	if (!us_ring_queue(io->ring, op)) {
 		if (us_ring_commit(io->ring, 0) < 0) {
 			abandon_ring(io);
+		}
+		if (io->ring_kinds == 0 || !us_ring_queue(io->ring, op)) {
 			us_call(op);
 			return US_DONE;
 		}

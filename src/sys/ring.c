@@ -29,6 +29,7 @@ struct us_ring {
 	struct io_uring uring;
 	unsigned int kinds;      /**< What the kernel can do. */
 	unsigned int entries;    /**< Length of pending. */
+	unsigned int nr_busy;    /**< Commits in a row that the kernel answered with EBUSY. */
 	unsigned int nr_pending; /**< Ops queued and not committed. */
 	struct us_op *pending[]; /**< Those ops, in the order of the submission queue. */
 };
@@ -120,12 +121,12 @@ void us_ring_set_workers(struct us_ring *ring, unsigned int nr)
 	(void)io_uring_register_iowq_max_workers(&ring->uring, workers);
 }
 
-/** Write OP into a submission entry; an injected failure must not run, so it goes as a NOP. */
+/** Write OP into a submission entry; an injected failure must not run, so a NOP goes instead. */
 static void prepare(struct io_uring_sqe *sqe, struct us_op *op)
 {
 	uint32_t len = op->fault == US_FAULT_SHORT ? us_max(op->len / 2, 1u) : op->len;
 
-	if (op->fault < 0) {
+	if (op->fault < 0 && op->kind != US_OP_CLOSE) { /* close(2) closes even when it fails. */
 		io_uring_prep_nop(sqe);
 		io_uring_sqe_set_data(sqe, op);
 		return;
@@ -186,6 +187,7 @@ static int enter(struct us_ring *ring, unsigned int wait_nr)
 	if (ret > 0) {
 		unsigned int taken = (unsigned int)ret;
 
+		ring->nr_busy = 0;
 		ring->nr_pending -= taken;
 		memmove(ring->pending, ring->pending + taken,
 		        ring->nr_pending * sizeof(ring->pending[0]));
@@ -219,7 +221,8 @@ int us_ring_commit(struct us_ring *ring, unsigned int wait_nr)
 			continue;
 		}
 		if (ret == -EBUSY) {
-			return 0; /* The completion queue is full: the caller reaps and comes again. */
+			/* The completion queue is full: the caller reaps and comes again. */
+			return ++ring->nr_busy > COMMIT_TRIES ? ret : 0;
 		}
 		if ((ret == -EAGAIN || ret == -ENOMEM || ret == 0) && ++tries < COMMIT_TRIES) {
 			continue;

@@ -111,3 +111,39 @@ setup() {
 	[ "$(mode_of dst)" = 700 ]
 	[ -z "$(find dst -type f -perm /077)" ]
 }
+
+@test "a read-only root is copied again by an ordinary user" {
+	need_user
+	as_user mkdir ro
+	as_user sh -c 'printf x >ro/f; chmod 0555 ro'
+	run -0 us_user ro there
+	run -0 us_user ro there
+	[ "$(stat -c %a there)" = 555 ]
+}
+
+@test "setgid of a directory is dropped when the group is not the same" {
+	[ "$(id -u)" -eq 0 ] || skip 'needs root to change groups'
+	mkdir -p tree/in
+	chgrp 1234 tree tree/in
+	chmod 2775 tree tree/in
+	run -0 us tree dst
+	[ "$(stat -c %a dst)" = 775 ]
+	[ "$(stat -c %a dst/in)" = 775 ]
+}
+
+@test "set-id bits that cannot be looked after are a failure, not a silence" {
+	mkdir tree
+	printf x >tree/f
+	chmod 4755 tree/f
+	local seen=no
+	for n in 1 2 3 4 5 6 7 8 9 10; do
+		rm -rf dst
+		run us_fault "statx:EIO@$n" -j 1 --io=sync tree dst
+		if [ "$status" -eq 0 ]; then
+			[ "$(stat -c %a dst/f)" = 4755 ]
+		else
+			seen=yes
+		fi
+	done
+	[ $seen = yes ]
+}

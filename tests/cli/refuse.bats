@@ -107,3 +107,36 @@ refused() {
 	[ "$(cat dst/hard)" = one ]
 	[ "$(cat dst/soft)" = two ]
 }
+
+@test "a source that lies in the destination is not written into" {
+	mkdir -p d/sub/sub
+	echo outer >d/sub/file
+	echo inner >d/sub/sub/file
+	run -23 --separate-stderr us d/sub d
+	[[ $stderr == *"d/sub: copy: it is a source itself"* ]]
+	[ "$(<d/sub/file)" = outer ]
+}
+
+@test "a source without a name of its own among several" {
+	mkdir -p s/sub d
+	echo one >s/x
+	echo two >s/sub/x
+	cd s
+	run -1 --separate-stderr us . sub/x ../d
+	[ -z "$(ls -A ../d)" ]
+}
+
+@test "'..' below what does not exist is refused before anything is made" {
+	small_tree src 1 1
+	refused src new/../src/sub
+	[ ! -e new ]
+}
+
+@test "a tree into a directory that is bound into it" {
+	[ "$(id -u)" -eq 0 ] || skip 'needs root to mount'
+	mkdir -p top/a/b
+	mount --bind top/a top/a/b || skip 'cannot mount'
+	MOUNTED=$PWD/top/a/b
+	run -1 us top top/a/b
+	[ -z "$(ls -A top/a/b/b)" ]
+}

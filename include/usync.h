@@ -19,7 +19,8 @@
  * the negative errno that usync_job_run() or usync_job_wait() returns.
  *
  * Every int here is 0 or positive when all is well and a negative errno otherwise; errno itself is not
- * part of the interface.  No call prints, exits, changes a signal handler or the process's umask.
+ * part of the interface.  No call prints, exits, changes a signal handler or the process's umask; starting a
+ * job raises the soft limit of open files to the hard one.
  */
 #ifndef USYNC_H
 #define USYNC_H
@@ -39,7 +40,7 @@ extern "C" {
 enum usync_io {
 	USYNC_IO_AUTO,   /**< The library chooses. */
 	USYNC_IO_INLINE, /**< Plain opens and creates, batched ring reads. */
-	USYNC_IO_ASYNC,  /**< Every call that a ring has an operation for is queued on it. */
+	USYNC_IO_ASYNC,  /**< Opens, creates, stats, reads, writes and closes are queued on the ring. */
 	USYNC_IO_SYNC,   /**< No ring at all. */
 };
 
@@ -62,12 +63,12 @@ enum usync_event_type {
 struct usync_event {
 	enum usync_event_type type;
 	const char *path; /**< The entry's path, raw bytes, as reached from the source given; or NULL. */
-	const char *what; /**< What was being done ("open", "write", ...), or the note's text. */
+	const char *what; /**< What was being done ("open", "write", ...), or the note's text; or NULL. */
 	int error;        /**< A positive errno, or 0 where no system call failed. */
 };
 
 /**
- * Called for each event, by any of the job's threads but never by two at once.  It must not call back into
+ * Called for each event, by any of the job's threads or by the one that starts it, never by two at once.  It must not call back into
  * the job, except usync_job_cancel().
  */
 typedef void usync_event_fn(const struct usync_event *event, void *payload);
@@ -127,7 +128,10 @@ int usync_job_new(struct usync_job **job, const struct usync_options *options,
  * Check the sources and the destination and start the job's threads.  When this returns an error nothing
  * was written, except directories on the way to the destination.
  *
- * @return 0 or a negative errno; usync_job_error() then says what is wrong.
+ * A job is started once.
+ *
+ * @return 0, -EBUSY for a job that was started before, or another negative errno; usync_job_error() then says
+ *         what is wrong.
  */
 int usync_job_start(struct usync_job *job);
 
@@ -135,7 +139,8 @@ int usync_job_start(struct usync_job *job);
  * Wait for the end of a started job.  One thread may wait.
  *
  * @return 0 when the whole tree was gone through (entries may have failed: see usync_job_stats()),
- *         -ECANCELED after usync_job_cancel(), or the negative errno of what stopped the job.
+ *         -ECANCELED after usync_job_cancel(), the negative errno of what stopped the job, or -EINVAL
+ *         when it is not running.
  */
 int usync_job_wait(struct usync_job *job);
 
@@ -143,8 +148,8 @@ int usync_job_wait(struct usync_job *job);
 int usync_job_run(struct usync_job *job);
 
 /**
- * Ask a job to stop: no new file is begun; a file in hand is finished when its last bytes are already
- * read and removed otherwise.  May be called from any thread and from a signal handler, any number of times.
+ * Ask a job to stop: no new file is made; one that is made is finished when its last bytes are already read and
+ * removed otherwise.  May be called from any thread and from a signal handler, any number of times.
  */
 void usync_job_cancel(struct usync_job *job);
 

@@ -83,7 +83,7 @@ static void parse_one(char *spec, struct fault *fault)
 	at = strchr(action, '@');
 	if (at != NULL) {
 		*at++ = '\0';
-		if (us_parse_uint(at, &fault->at) < 0) {
+		if (us_parse_uint(at, &fault->at) < 0 || fault->at == 0) {
 			bad_spec(spec);
 		}
 	}

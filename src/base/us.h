@@ -7,16 +7,12 @@
 #define US_BASE_US_H
 
 #include <errno.h>
-#include <stddef.h>
 
 /** Number of elements of an array. */
 #define us_array_size(array) (sizeof(array) / sizeof((array)[0]))
 
 /** Call FN with a pointer to the variable when it leaves its scope. */
 #define us_cleanup(fn) __attribute__((cleanup(fn)))
-
-/** The structure that holds MEMBER, given a pointer to the member. */
-#define us_container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
 
 /** The result of a libc call: itself when it is not negative, -errno otherwise. */
 #define us_try(call)                                             \

@@ -35,7 +35,7 @@ struct us_identity {
 /** One directory of the tree.  Lives until everything in it is complete. */
 struct us_dir {
 	struct us_dir *parent;   /**< NULL for the root.  Held alive by this one's share in its pending. */
-	atomic_uint pending;     /**< What is yet to come to an end: its listing, slices, child directories. */
+	atomic_uint pending;     /**< What is yet to come to an end: its listings and child directories. */
 	int fd[US_SIDES];        /**< -1 while not open.  Guarded by the cache's lock; stable while pinned. */
 	struct us_identity identity[US_SIDES]; /**< ino 0: this side has no descriptor. */
 	unsigned int pins;       /**< Users of the descriptors.  Guarded by the cache's lock. */

@@ -78,20 +78,22 @@ static int make_workers(struct usync_job *job)
 {
 	size_t size = job->nr_workers * sizeof(struct us_worker);
 
-	job->feed = us_feed_new(job->nr_workers);
-	job->workers = aligned_alloc(_Alignof(struct us_worker), size);
-	if (job->feed == NULL || job->workers == NULL) {
-		return -ENOMEM;
-	}
-	for (unsigned int i = 0; i < job->nr_workers; i++) {
-		int ret = us_worker_init(&job->workers[i], job, i);
+	struct us_worker *workers = aligned_alloc(_Alignof(struct us_worker), size);
+	unsigned int nr = 0;
+	int ret = workers != NULL ? 0 : -ENOMEM;
 
-		if (ret < 0) {
-			job->nr_workers = i;
-			return ret;
-		}
+	job->feed = us_feed_new(job->nr_workers);
+	if (job->feed == NULL) {
+		ret = -ENOMEM;
 	}
-	return 0;
+	while (ret == 0 && nr < job->nr_workers) {
+		ret = us_worker_init(&workers[nr], job, nr);
+		nr += ret == 0;
+	}
+	job->nr_workers = nr;
+	/* Published only when its counts can be read: usync_job_stats() may be called meanwhile. */
+	atomic_store(&job->workers, workers);
+	return ret;
 }
 
 /** Start one worker with all signals blocked: they are for the caller's threads. */
@@ -141,6 +143,14 @@ static void release(struct usync_job *job)
 	job->feed = NULL;
 }
 
+/** Give up one reference to a listing that no worker will see. */
+static void drop_listing(struct us_listing *listing)
+{
+	if (atomic_fetch_sub(&listing->refs, 1) == 1) {
+		us_listing_free(listing);
+	}
+}
+
 /** Take back what us_target_open() had made before it failed. */
 static void unwind_target(struct usync_job *job)
 {
@@ -149,10 +159,15 @@ static void unwind_target(struct usync_job *job)
 	while (job->feed != NULL && us_feed_next(job->feed, 0, false, &task) == US_FEED_TASK) {
 		if (task.kind == US_TASK_DIR) {
 			us_dir_free(task.dir);
+		} else if (task.kind == US_TASK_SLICE) {
+			drop_listing(task.slice.listing);
 		}
 	}
+	if (job->nr_workers > 0 && job->workers[0].slice != NULL) {
+		drop_listing(job->workers[0].slice->listing);
+	}
 	if (job->root != NULL) {
-		us_dircache_close(&job->dirs, job->root);
+		us_dircache_close(&job->dirs, job->root); /* Whatever pinned it: nothing runs. */
 		us_dir_free(job->root);
 		job->root = NULL;
 	}
@@ -172,7 +187,8 @@ int us_job_start(struct usync_job *job)
 {
 	int ret;
 
-	job->started_ns = us_clock_ns();
+	job->state = US_JOB_ENDED; /* Unless it starts. */
+	atomic_store(&job->started_ns, us_clock_ns());
 	settle(job);
 	ret = make_workers(job);
 	if (ret == 0) {
@@ -191,7 +207,7 @@ int us_job_start(struct usync_job *job)
 		}
 		return ret;
 	}
-	job->is_started = true;
+	job->state = US_JOB_RUNNING;
 	return 0;
 }
 
@@ -205,6 +221,7 @@ int us_job_wait(struct usync_job *job)
 		}
 	}
 	atomic_store(&job->ended_ns, us_clock_ns());
+	job->state = US_JOB_ENDED;
 	release(job);
 	error = atomic_load(&job->error);
 	if (error == 0 && atomic_load(&job->cancelled)) {

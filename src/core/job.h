@@ -21,6 +21,13 @@ struct us_sink_ops;
 struct us_source_ops;
 struct us_worker;
 
+/** How far a job has come; it goes through these once. */
+enum us_job_state {
+	US_JOB_NEW,
+	US_JOB_RUNNING,
+	US_JOB_ENDED, /**< Waited for, or failed to start. */
+};
+
 /** The job behind the public handle. */
 struct usync_job {
 	struct usync_options options;
@@ -46,7 +53,7 @@ struct usync_job {
 	struct us_feed *feed;
 	struct us_dircache dirs;
 	atomic_uint nr_listings;
-	struct us_worker *workers;
+	struct us_worker *_Atomic workers;
 	struct us_dir *root;        /**< Freed by the worker that completes it. */
 	pthread_mutex_t event_lock;
 
@@ -55,10 +62,9 @@ struct usync_job {
 	atomic_int error;           /**< The negative errno that stopped the job; the first one stays. */
 	atomic_bool ring_noted;     /**< That there is no io_uring was said. */
 	char *error_text;
-	uint64_t started_ns;
+	atomic_uint_fast64_t started_ns;
 	atomic_uint_fast64_t ended_ns;
-	atomic_uint nr_running;
-	bool is_started;
+	enum us_job_state state;
 };
 
 /** Check sources and destination, open the roots, start the threads.  See usync_job_start(). */

@@ -179,6 +179,7 @@ void us_local_finish_dst(struct us_worker *worker, struct us_dir *dir)
 		ret = us_fchmod(fd, dir->mode);
 		if (ret < 0) {
 			us_report_failed(worker, &place, "set mode", ret);
+			return;
 		}
 	}
 	if (us_job_stopping(worker->job)) {

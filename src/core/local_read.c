@@ -80,17 +80,20 @@ static void after_open(struct us_worker *worker, struct us_file *file)
 {
 	int res = file->op.res;
 
+	if (res == -EMFILE || res == -ENFILE) {
+		us_dircache_trim(&worker->job->dirs); /* Directories can be opened again later. */
+		us_call(&file->op);
+		res = file->op.res;
+	}
+	if (res == -EAGAIN) {
+		file->op.flags &= ~O_NONBLOCK; /* A lease is being broken (fcntl(2)); no FIFO answers so. */
+		us_call(&file->op);
+		res = file->op.res;
+	}
 	if (res == -EPERM && (file->op.flags & O_NOATIME) != 0) {
 		worker->noatime = false; /* Only its owner may open a file so (open(2)). */
 		open_file(worker, file);
 		return;
-	}
-	if (res == -EMFILE || res == -ENFILE || res == -EAGAIN) {
-		us_dircache_trim(&worker->job->dirs); /* Directories can be opened again later. */
-		/* EAGAIN: a lease is being broken (fcntl(2)); a FIFO does not answer so. */
-		file->op.flags &= res == -EAGAIN ? ~O_NONBLOCK : ~0;
-		us_call(&file->op);
-		res = file->op.res;
 	}
 	if (res < 0) {
 		fail(worker, file, "open", res);

@@ -24,7 +24,7 @@ static int make_symlink(const struct us_file *file, const char *name)
 	if (ret == 0) {
 		ret = us_set_mtime_at(dirfd, name, &file->stx.stx_mtime);
 		if (ret < 0) {
-			us_unlinkat(dirfd, name, 0);
+			us_unlinkat(dirfd, name, 0); /* A second run makes it again, whole. */
 		}
 	}
 	return ret;

@@ -31,7 +31,7 @@ void us_local_finish_dst(struct us_worker *worker, struct us_dir *dir);
 
 /**
  * local_write.c: the permission bits of SRC for the copy DST.  Set-user-ID and set-group-ID are a grant by the
- * owner or the group, so they go only to a copy that has the same one.
+ * owner to a group, so they go only to a copy that has the same owner and group.
  */
 mode_t us_local_kept_mode(const struct statx *src, const struct statx *dst);
 

@@ -96,15 +96,15 @@ static void after_open(struct us_worker *worker, struct us_dir_open *opening)
 {
 	int res = opening->op.res;
 
-	if (res == -EPERM && (opening->op.flags & O_NOATIME) != 0) {
-		worker->noatime = false; /* Only its owner may open a file so (open(2)). */
-		start_open(worker, opening);
-		return;
-	}
 	if (res == -EMFILE || res == -ENFILE) {
 		us_dircache_trim(&worker->job->dirs);
 		us_call(&opening->op);
 		res = opening->op.res;
+	}
+	if (res == -EPERM && (opening->op.flags & O_NOATIME) != 0) {
+		worker->noatime = false; /* Only its owner may open a file so (open(2)). */
+		start_open(worker, opening);
+		return;
 	}
 	if (res == -EACCES) {
 		open_unreadable(worker, opening, res);
@@ -168,7 +168,7 @@ void us_local_open_dir(struct us_worker *worker, struct us_dir *dir)
 	int ret = us_dircache_pin(&worker->job->dirs, dir->parent);
 
 	if (ret < 0) {
-		us_report_failed(worker, &(struct us_place){.dir = dir->parent}, "reopen directory", ret);
+		us_report_failed(worker, &(struct us_place){.dir = dir}, "reopen its parent", ret);
 		us_worker_put_dir(worker, dir);
 		return;
 	}

@@ -107,15 +107,9 @@ void us_local_fail(struct us_worker *worker, struct us_file *file, const char *w
 
 mode_t us_local_kept_mode(const struct statx *src, const struct statx *dst)
 {
-	mode_t mode = src->stx_mode & 07777;
+	bool is_same = dst->stx_uid == src->stx_uid && dst->stx_gid == src->stx_gid;
 
-	if (dst->stx_uid != src->stx_uid) {
-		mode &= ~(mode_t)S_ISUID;
-	}
-	if (dst->stx_gid != src->stx_gid) {
-		mode &= ~(mode_t)S_ISGID;
-	}
-	return mode;
+	return src->stx_mode & (is_same ? 07777 : 01777);
 }
 
 /** Give the copy its permission bits, where the create did not. */

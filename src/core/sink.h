@@ -20,8 +20,8 @@ struct us_sink_ops {
 	void (*open_dir)(struct us_worker *worker, struct us_dir_open *opening);
 
 	/**
-	 * Write away the parts in hand of the NR files from FIRST on (linked by next).  Each goes to
-	 * us_worker_drained(), at once or when its op is done.  They come together so that what they have in
+	 * Write away the parts in hand of the files from FIRST on (linked by next).  Each goes to
+	 * us_worker_drained() or, after its last part, us_worker_finished(), at once or when its op is done.  They come together so that what they have in
 	 * common, such as a directory's lock, is paid for once.
 	 */
 	void (*put)(struct us_worker *worker, struct us_file *first);

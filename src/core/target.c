@@ -282,6 +282,9 @@ static int push_sources(struct usync_job *job, const struct source *sources)
 		}
 	}
 	if (ret < 0) {
+		if (listing != NULL) {
+			us_listing_free(listing);
+		}
 		return refuse(job, ret, "out of memory");
 	}
 	us_listing_sort(listing);
@@ -332,6 +335,12 @@ static int open_shape(struct usync_job *job, struct source *sources)
 	bool has_slash = us_path_has_trailing_slash(job->destination);
 	char *parent;
 
+	if (job->destination[0] == '\0') {
+		return refuse(job, -ENOENT, "the destination has an empty name");
+	}
+	if (ret < 0 && ret != -ENOENT && ret != -ENOTDIR) {
+		return refuse_call(job, job->destination, "stat", ret);
+	}
 	if (job->nr_sources > 1 && !is_dir) {
 		return refuse(job, -ENOTDIR, "%s: with several sources the destination must be an "
 		              "existing directory", job->destination);

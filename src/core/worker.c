@@ -264,10 +264,11 @@ void us_worker_put_dir(struct us_worker *worker, struct us_dir *dir)
 			return;
 		}
 		finish_dir(worker, dir);
-		us_dir_free(dir);
 		if (parent == NULL) {
+			worker->job->root = NULL;
 			us_feed_end(worker->job->feed);
 		}
+		us_dir_free(dir);
 		dir = parent;
 	}
 }

@@ -77,12 +77,12 @@ int usync_job_new(struct usync_job **job, const struct usync_options *options,
 
 int usync_job_start(struct usync_job *job)
 {
-	return job->is_started ? -EBUSY : us_job_start(job);
+	return job->state == US_JOB_NEW ? us_job_start(job) : -EBUSY;
 }
 
 int usync_job_wait(struct usync_job *job)
 {
-	return job->is_started ? us_job_wait(job) : -EINVAL;
+	return job->state == US_JOB_RUNNING ? us_job_wait(job) : -EINVAL;
 }
 
 int usync_job_run(struct usync_job *job)
@@ -107,11 +107,13 @@ static uint64_t load(const atomic_uint_fast64_t *count)
 
 void usync_job_stats(const struct usync_job *job, struct usync_stats *stats)
 {
+	const struct us_worker *workers = atomic_load(&job->workers);
+	uint64_t start = load(&job->started_ns);
 	uint64_t end = load(&job->ended_ns);
 
 	*stats = (struct usync_stats){0};
-	for (unsigned int i = 0; job->workers != NULL && i < job->nr_workers; i++) {
-		const struct us_counts *counts = &job->workers[i].counts;
+	for (unsigned int i = 0; workers != NULL && i < job->nr_workers; i++) {
+		const struct us_counts *counts = &workers[i].counts;
 
 		stats->files += load(&counts->files);
 		stats->directories += load(&counts->directories);
@@ -120,8 +122,8 @@ void usync_job_stats(const struct usync_job *job, struct usync_stats *stats)
 		stats->failed += load(&counts->failed);
 		stats->vanished += load(&counts->vanished);
 	}
-	if (job->started_ns != 0) {
-		stats->elapsed_ns = (end != 0 ? end : us_clock_ns()) - job->started_ns;
+	if (start != 0) {
+		stats->elapsed_ns = (end != 0 ? end : us_clock_ns()) - start;
 	}
 }
 

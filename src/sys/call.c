@@ -37,7 +37,7 @@ const char *us_op_name(enum us_op_kind kind)
 	return names[kind];
 }
 
-/** Call for a transfer of at most LEN bytes; an injected short transfer halves it. */
+/** Call for a transfer of at most LEN bytes. */
 static int transfer_once(const struct us_op *op, uint32_t len)
 {
 	loff_t in = op->offset;

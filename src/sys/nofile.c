@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <limits.h>
+#include <stddef.h>
 #include <sys/resource.h>
 
 /** Without /proc: standard streams and a few of the caller's. */

@@ -11,9 +11,6 @@
 /** Number of elements of an array. */
 #define us_array_size(array) (sizeof(array) / sizeof((array)[0]))
 
-/** Call FN with a pointer to the variable when it leaves its scope. */
-#define us_cleanup(fn) __attribute__((cleanup(fn)))
-
 /** The result of a libc call: itself when it is not negative, -errno otherwise. */
 #define us_try(call)                                             \
 	({                                                       \

@@ -40,7 +40,7 @@ static void report_outcome(struct report *report, const struct usync_job *job,
 		end = REPORT_STOPPED;
 		report_fatal(report, usync_job_error(job), outcome.error);
 	}
-	if (!quiet && (outcome.started || end == REPORT_INTERRUPTED)) {
+	if (!quiet && outcome.started) {
 		report_summary(report, stats, end);
 	}
 }

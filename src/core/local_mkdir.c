@@ -27,14 +27,12 @@ enum {
 
 static us_op_done_fn step;
 
-/** Start OPENING's op, and go on at once when it is done at once. */
+/** Start OPENING's op; step() goes on when it is done. */
 static void start(struct us_worker *worker, struct us_dir_open *opening, int state)
 {
 	opening->state = state;
 	opening->op.done = step;
-	if (us_io_start(&worker->io, &opening->op) == US_DONE) {
-		step(&opening->op, worker);
-	}
+	us_io_run(&worker->io, &opening->op, worker);
 }
 
 /** Report that the destination of OPENING can't be had, and give it up. */
@@ -71,10 +69,7 @@ static void after_mkdir(struct us_worker *worker, struct us_dir_open *opening)
 /** It is open, or something else has its name. */
 static void after_open(struct us_worker *worker, struct us_dir_open *opening)
 {
-	if (opening->op.res == -EMFILE || opening->op.res == -ENFILE) {
-		us_dircache_trim(&worker->job->dirs);
-		us_call(&opening->op);
-	}
+	us_worker_retry_open(worker, &opening->op);
 	if (opening->op.res < 0) {
 		fail(worker, opening, "make directory", opening->op.res);
 		return;
@@ -104,9 +99,23 @@ static bool is_in_source(const struct usync_job *job, const struct us_dir *dir, 
 	return false;
 }
 
-int us_local_has_default_acl(int fd)
+bool us_local_has_default_acl(int fd)
 {
 	return fgetxattr(fd, "system.posix_acl_default", NULL, 0) > 0;
+}
+
+void us_local_know_dst(struct us_dir *dir, const struct statx *src, const struct statx *dst)
+{
+	dir->identity[US_DST] = us_identity_of(dst);
+	dir->mode = (uint16_t)us_local_kept_mode(src, dst);
+	dir->dst_mode = dst->stx_mode & 07777;
+}
+
+void us_local_admit_owner(struct us_dir *dir, int fd)
+{
+	if ((dir->dst_mode & 0700) != 0700 && us_fchmod(fd, dir->dst_mode | 0700) == 0) {
+		dir->dst_mode |= 0700;
+	}
 }
 
 /** It is known: hand it over. */
@@ -122,16 +131,13 @@ static void after_stat(struct us_worker *worker, struct us_dir_open *opening)
 		fail(worker, opening, "copy: it is a source itself", 0);
 		return;
 	}
-	dir->identity[US_DST] = us_identity_of(&opening->dst_stx);
-	dir->mode = (uint16_t)us_local_kept_mode(&opening->stx, &opening->dst_stx);
-	dir->dst_mode = opening->dst_stx.stx_mode & 07777;
-	if (!dir->dst_new && (dir->dst_mode & 0700) != 0700 &&
-	    us_fchmod(opening->fd[US_DST], dir->dst_mode | 0700) == 0) {
-		dir->dst_mode |= 0700; /* A read-only directory of an earlier copy. */
+	us_local_know_dst(dir, &opening->stx, &opening->dst_stx);
+	if (!dir->dst_new) {
+		us_local_admit_owner(dir, opening->fd[US_DST]);
 	}
 	/* One just made has its parent's default ACL, if the parent has one (acl(5)). */
 	dir->dst_acl = dir->dst_new ? dir->parent->dst_acl
-	                            : us_local_has_default_acl(opening->fd[US_DST]) > 0;
+	                            : us_local_has_default_acl(opening->fd[US_DST]);
 	us_worker_dir_opened(worker, opening);
 }
 

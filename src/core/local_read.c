@@ -39,14 +39,12 @@ static struct us_place place_of(const struct us_file *file)
 	return (struct us_place){.dir = file->dir, .name = file->name, .side = US_SRC};
 }
 
-/** Start FILE's op, and go on at once when it is done at once. */
+/** Start FILE's op; step() goes on when it is done. */
 static void start(struct us_worker *worker, struct us_file *file, int state)
 {
 	file->src_state = state;
 	file->op.done = step;
-	if (us_io_start(&worker->io, &file->op) == US_DONE) {
-		step(&file->op, worker);
-	}
+	us_io_run(&worker->io, &file->op, worker);
 }
 
 /** FILE could not be begun or read: report it and take it out. */
@@ -78,13 +76,10 @@ static void open_file(struct us_worker *worker, struct us_file *file)
 /** It is open, or not. */
 static void after_open(struct us_worker *worker, struct us_file *file)
 {
-	int res = file->op.res;
+	int res;
 
-	if (res == -EMFILE || res == -ENFILE) {
-		us_dircache_trim(&worker->job->dirs); /* Directories can be opened again later. */
-		us_call(&file->op);
-		res = file->op.res;
-	}
+	us_worker_retry_open(worker, &file->op);
+	res = file->op.res;
 	if (res == -EAGAIN) {
 		file->op.flags &= ~O_NONBLOCK; /* A lease is being broken (fcntl(2)); no FIFO answers so. */
 		us_call(&file->op);

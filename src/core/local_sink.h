@@ -35,8 +35,19 @@ void us_local_finish_dst(struct us_worker *worker, struct us_dir *dir);
  */
 mode_t us_local_kept_mode(const struct statx *src, const struct statx *dst);
 
-/** local_mkdir.c: 1 when new entries of the open directory FD take a default ACL, 0 when not. */
-int us_local_has_default_acl(int fd);
+/**
+ * local_mkdir.c: note in DIR what its open destination is (DST), and what the source's mode (SRC) comes to there.
+ */
+void us_local_know_dst(struct us_dir *dir, const struct statx *src, const struct statx *dst);
+
+/**
+ * local_mkdir.c: let the owner into FD, the destination of DIR, until the end sets its mode: it may be a read-only
+ * directory of an earlier copy.
+ */
+void us_local_admit_owner(struct us_dir *dir, int fd);
+
+/** local_mkdir.c: true when new entries of the open directory FD take a default ACL. */
+bool us_local_has_default_acl(int fd);
 
 /** local_write.c: true when there may be something of FILE in the destination. */
 bool us_local_is_begun(const struct us_file *file);

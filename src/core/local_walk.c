@@ -70,9 +70,7 @@ static void start_open(struct us_worker *worker, struct us_dir_open *opening)
 		.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | noatime,
 		.done = open_step,
 	};
-	if (us_io_start(&worker->io, &opening->op) == US_DONE) {
-		open_step(&opening->op, worker);
-	}
+	us_io_run(&worker->io, &opening->op, worker);
 }
 
 /** A directory that may not be read is still made, as cp and rsync do; what is in it is a failure. */
@@ -94,13 +92,10 @@ static void open_unreadable(struct us_worker *worker, struct us_dir_open *openin
 /** The source's side was opened, or not. */
 static void after_open(struct us_worker *worker, struct us_dir_open *opening)
 {
-	int res = opening->op.res;
+	int res;
 
-	if (res == -EMFILE || res == -ENFILE) {
-		us_dircache_trim(&worker->job->dirs);
-		us_call(&opening->op);
-		res = opening->op.res;
-	}
+	us_worker_retry_open(worker, &opening->op);
+	res = opening->op.res;
 	if (res == -EPERM && (opening->op.flags & O_NOATIME) != 0) {
 		worker->noatime = false; /* Only its owner may open a file so (open(2)). */
 		start_open(worker, opening);
@@ -124,9 +119,7 @@ static void after_open(struct us_worker *worker, struct us_dir_open *opening)
 		.buf = &opening->stx,
 		.done = open_step,
 	};
-	if (us_io_start(&worker->io, &opening->op) == US_DONE) {
-		open_step(&opening->op, worker);
-	}
+	us_io_run(&worker->io, &opening->op, worker);
 }
 
 /** The source's side is known: on to the sink. */

@@ -40,14 +40,12 @@ static struct us_place place_of(const struct us_file *file)
 	return (struct us_place){.dir = file->dir, .name = file->dst_name, .side = US_DST};
 }
 
-/** Start FILE's op, and go on at once when it is done at once. */
+/** Start FILE's op; step() goes on when it is done. */
 static void start(struct us_worker *worker, struct us_file *file, int state)
 {
 	file->dst_state = state;
 	file->op.done = step;
-	if (us_io_start(&worker->io, &file->op) == US_DONE) {
-		step(&file->op, worker);
-	}
+	us_io_run(&worker->io, &file->op, worker);
 }
 
 void us_local_temp_name(const struct us_worker *worker, const struct us_file *file, char name[US_TEMP_SIZE])
@@ -226,13 +224,13 @@ static struct us_op create_op(const struct us_file *file, const char *name)
 	};
 }
 
-/** Make FILE at once, under a temporary name when it replaces something. */
-static void create_now(struct us_worker *worker, struct us_file *file)
+/** Make FILE under its temporary name, at once: the name does not outlive this call. */
+static void create_temp(struct us_worker *worker, struct us_file *file)
 {
 	char temp[US_TEMP_SIZE];
 
 	us_local_temp_name(worker, file, temp);
-	file->op = create_op(file, file->replaces ? temp : file->dst_name);
+	file->op = create_op(file, temp);
 	us_call(&file->op);
 }
 
@@ -254,15 +252,12 @@ static bool begin_replacing(struct us_worker *worker, struct us_file *file)
 /** It was made, or not. */
 static void after_create(struct us_worker *worker, struct us_file *file)
 {
-	if (file->op.res == -EMFILE || file->op.res == -ENFILE) {
-		us_dircache_trim(&worker->job->dirs); /* Directories can be opened again later. */
-		create_now(worker, file);
-	}
-	if (file->op.res == -EEXIST && !file->replaces) {
+	us_worker_retry_open(worker, &file->op);
+	if (file->op.res == -EEXIST) {
 		if (!begin_replacing(worker, file)) {
 			return;
 		}
-		create_now(worker, file);
+		create_temp(worker, file);
 	}
 	if (file->op.res < 0) {
 		us_local_fail(worker, file, "create", file->op.res);

@@ -121,11 +121,9 @@ static int make_root(struct usync_job *job, const char *src, int src_fd, const s
 		return refuse(job, -ENOMEM, "out of memory");
 	}
 	root->identity[US_SRC] = us_identity_of(src_stx);
-	root->identity[US_DST] = us_identity_of(dst_stx);
-	root->mode = (uint16_t)us_local_kept_mode(src_stx, dst_stx);
 	root->mtime = src_stx->stx_mtime;
-	root->dst_mode = dst_stx->stx_mode & 07777;
-	root->dst_acl = us_local_has_default_acl(dst_fd) > 0;
+	us_local_know_dst(root, src_stx, dst_stx);
+	root->dst_acl = us_local_has_default_acl(dst_fd);
 	root->opened = true;
 	job->root = root;
 	job->dst_root = root->identity[US_DST];
@@ -170,10 +168,7 @@ static int open_tree(struct usync_job *job, const struct source *source)
 	if (ret < 0) {
 		return ret;
 	}
-	if ((job->root->dst_mode & 0700) != 0700 &&
-	    us_fchmod(job->root->fd[US_DST], job->root->dst_mode | 0700) == 0) {
-		job->root->dst_mode |= 0700; /* A read-only directory of an earlier copy. */
-	}
+	us_local_admit_owner(job->root, dst_fd);
 	task.dir = job->root;
 	return us_feed_push(job->feed, 0, &task);
 }

@@ -20,6 +20,7 @@
 #include "core/report.h"
 #include "core/sink.h"
 #include "core/source.h"
+#include "sys/call.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -181,6 +182,14 @@ void us_worker_drained(struct us_worker *worker, struct us_file *file)
 void us_worker_finished(struct us_worker *worker, struct us_file *file)
 {
 	worker->job->source->close(worker, file);
+}
+
+void us_worker_retry_open(struct us_worker *worker, struct us_op *op)
+{
+	if (op->res == -EMFILE || op->res == -ENFILE) {
+		us_dircache_trim(&worker->job->dirs);
+		us_call(op);
+	}
 }
 
 struct us_dir_open *us_worker_begin_dir(struct us_worker *worker, struct us_dir *dir)

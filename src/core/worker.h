@@ -111,6 +111,14 @@ void us_worker_lost(struct us_worker *worker, struct us_file *file);
 /** FILE needs memory of which there is none: its source_ops.more is called when there may be some. */
 void us_worker_starve(struct us_worker *worker, struct us_file *file);
 
+/* For both. */
+
+/**
+ * If OP, an open that is done, found no descriptor left: close the directories that no one uses for the moment
+ * and make it once more.
+ */
+void us_worker_retry_open(struct us_worker *worker, struct us_op *op);
+
 /* For sinks. */
 
 /** The part in hand of FILE is written away, and it was not the last. */

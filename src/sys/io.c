@@ -120,6 +120,13 @@ static bool wants_plain_call(const struct us_op *op)
 	return op->res == -EAGAIN || op->res == -EINTR || op->res == -EOPNOTSUPP || op->res == -EINVAL;
 }
 
+void us_io_run(struct us_io *io, struct us_op *op, void *context)
+{
+	if (us_io_start(io, op) == US_DONE) {
+		op->done(op, context);
+	}
+}
+
 /** Take up to MAX ops from the deferred list, making their calls. */
 static unsigned int reap_deferred(struct us_io *io, struct us_op **ops, unsigned int max)
 {

@@ -62,6 +62,12 @@ void us_io_fini(struct us_io *io);
 enum us_op_state us_io_start(struct us_io *io, struct us_op *op);
 
 /**
+ * Start OP, which has its done, and call that at once when the op was done at once: so its owner goes on in one
+ * place however the op ran.
+ */
+void us_io_run(struct us_io *io, struct us_op *op, void *context);
+
+/**
  * Hand over what was queued and give back up to MAX ops that are complete.
  *
  * @param wait_nr  Wait for at least so many (never for more than are in flight); 0 does not wait.

@@ -33,4 +33,7 @@ void us_budget_fit(struct us_budget *budget, bool splice)
 	left = free > left ? free - left : 0;
 	budget->open_dirs = us_max(us_min(left / 2, US_POLICY_OPEN_DIRS), 2u);
 	budget->listings = us_max(budget->open_dirs / 2, 1u);
+	budget->fds = us_min(limit, used + budget->open_dirs * 2 +
+	                                    budget->workers * (1 + budget->depth * per_file +
+	                                                       budget->opening * 2));
 }

@@ -14,6 +14,7 @@ struct us_budget {
 	unsigned int opening;   /**< Directories being opened by each worker: asked for, and possible. */
 	unsigned int listings;  /**< Listings alive at a time in all. */
 	unsigned int open_dirs; /**< Directories that may hold descriptors in all. */
+	unsigned int fds;       /**< Descriptors that this comes to, with those in use already. */
 };
 
 /**

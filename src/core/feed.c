@@ -120,21 +120,28 @@ int us_feed_push(struct us_feed *feed, unsigned int worker, const struct us_task
 	return 0;
 }
 
-/** Take the top task, or the bottom one. */
-static bool take(struct us_feed *feed, struct deque *deque, bool top, struct us_task *task)
+/** Which task of a deque is wanted. */
+enum place {
+	TOP,
+	BOTTOM,
+	BOTTOM_DIR, /**< The bottom one, unless that is a slice. */
+};
+
+/** Take the task that stands at PLACE, if there is one. */
+static bool take(struct us_feed *feed, struct deque *deque, enum place place, struct us_task *task)
 {
+	unsigned int at;
 	bool found = false;
 
 	pthread_mutex_lock(&deque->lock);
 	if (deque->length > 0) {
+		at = deque->bottom + (place == TOP ? deque->length - 1 : 0);
+		*task = deque->tasks[at & (deque->size - 1)];
+		found = place != BOTTOM_DIR || task->kind != US_TASK_SLICE;
+	}
+	if (found) {
 		deque->length--;
-		if (top) {
-			*task = deque->tasks[(deque->bottom + deque->length) & (deque->size - 1)];
-		} else {
-			*task = deque->tasks[deque->bottom];
-			deque->bottom = (deque->bottom + 1) & (deque->size - 1);
-		}
-		found = true;
+		deque->bottom = (deque->bottom + (place != TOP)) & (deque->size - 1);
 	}
 	pthread_mutex_unlock(&deque->lock);
 	if (found) {
@@ -143,21 +150,30 @@ static bool take(struct us_feed *feed, struct deque *deque, bool top, struct us_
 	return found;
 }
 
-/** Take from the own deque, else from the next worker that has something. */
-static bool try_next(struct us_feed *feed, unsigned int worker, struct us_task *task)
+/** Take from the next worker that has something at PLACE. */
+static bool steal(struct us_feed *feed, unsigned int worker, enum place place, struct us_task *task)
 {
-	if (take(feed, &feed->deques[worker], true, task)) {
-		return true;
-	}
 	for (unsigned int i = 1; i < feed->nr && atomic_load(&feed->length) > 0; i++) {
-		if (take(feed, &feed->deques[(worker + i) % feed->nr], false, task)) {
-			if (task->kind == US_TASK_SLICE) {
-				atomic_store(&task->slice.listing->shared, true);
-			}
+		if (take(feed, &feed->deques[(worker + i) % feed->nr], place, task)) {
 			return true;
 		}
 	}
 	return false;
+}
+
+/** Take from the own deque, else a directory of another's, else a slice: that makes two share a directory. */
+static bool try_next(struct us_feed *feed, unsigned int worker, struct us_task *task)
+{
+	if (take(feed, &feed->deques[worker], TOP, task) || steal(feed, worker, BOTTOM_DIR, task)) {
+		return true;
+	}
+	if (!steal(feed, worker, BOTTOM, task)) {
+		return false;
+	}
+	if (task->kind == US_TASK_SLICE) {
+		atomic_store(&task->slice.listing->shared, true);
+	}
+	return true;
 }
 
 enum us_feed_state us_feed_next(struct us_feed *feed, unsigned int worker, bool wait,

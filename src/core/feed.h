@@ -4,8 +4,9 @@
  * What is to be done next: a deque of tasks for each worker, and stealing between them.
  *
  * A worker puts its tasks on top of its own deque and takes them from there, so that it goes through the
- * tree depth first, near to where it just was.  A worker without tasks takes the bottom one of another,
- * which is the largest: a directory near the root, or the slice that its owner would come to last.
+ * tree depth first, near to where it just was.  A worker without tasks takes the bottom one of another, which is
+ * the largest: a directory near the root or, only when no other has one, the slice that its owner would come to
+ * last.
  */
 #ifndef US_CORE_FEED_H
 #define US_CORE_FEED_H
@@ -47,7 +48,7 @@ void us_feed_free(struct us_feed *feed);
 int us_feed_push(struct us_feed *feed, unsigned int worker, const struct us_task *task);
 
 /**
- * Take a task for WORKER: the top one of its own, else the bottom one of another.
+ * Take a task for WORKER: the top one of its own, else the bottom one of another, directories before slices.
  *
  * @param wait  When there is none, sleep until there is or the end has come.
  */

@@ -12,6 +12,7 @@
 #include "core/report.h"
 #include "core/target.h"
 #include "core/worker.h"
+#include "sys/nofile.h"
 
 #include <sched.h>
 #include <signal.h>
@@ -63,6 +64,7 @@ static void settle(struct usync_job *job)
 		break;
 	}
 	us_budget_fit(&budget, job->splice);
+	us_nofile_reserve(budget.fds);
 	job->nr_workers = budget.workers;
 	job->depth = budget.depth;
 	job->max_opening = budget.opening;

@@ -5,9 +5,11 @@
 #include "base/us.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stddef.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 /** Without /proc: standard streams and a few of the caller's. */
 #define USED_GUESS 16u
@@ -43,4 +45,19 @@ unsigned int us_nofile_used(void)
 	}
 	closedir(dir);
 	return us_max(used, 3u) - 3; /* ".", ".." and the listing's own descriptor */
+}
+
+void us_nofile_reserve(unsigned int nr)
+{
+	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int high;
+
+	if (fd < 0) {
+		return;
+	}
+	high = fcntl(fd, F_DUPFD_CLOEXEC, (int)us_min(nr, (unsigned int)INT_MAX) - 1);
+	if (high >= 0) {
+		close(high);
+	}
+	close(fd);
 }

@@ -3,8 +3,8 @@
  * Files and links for the destination, a group at a time: first all are created, then all are written.
  *
  * A create holds the directory's lock in the kernel, and who waits for that lock spins; writing does not
- * need it.  So where several workers share a directory they take turns at creating, a group at a turn, and
- * one writes while the other creates.
+ * need it.  So where several workers share a directory they take turns at creating, a group at a turn, and one
+ * reads or writes while the other creates.
  */
 #include "core/local_sink.h"
 
@@ -67,12 +67,21 @@ static void put_symlink(struct us_worker *worker, struct us_file *file)
 	us_worker_finished(worker, file);
 }
 
-/** Take the turn at creating in FILE's directory, if there is need to; and give back that of HELD. */
+/** The listing in whose directory FILE is to be created, if others create there too. */
+static struct us_listing *shared_listing(const struct us_file *file)
+{
+	struct us_listing *listing = file->slice->listing;
+
+	if (file->kind != US_FILE_REGULAR || us_local_is_begun(file) ||
+	    !atomic_load_explicit(&listing->shared, memory_order_relaxed)) {
+		return NULL;
+	}
+	return listing;
+}
+
+/** Take the turn at creating for WANTED, and give back that of HELD; both may be NULL. */
 static struct us_listing *take_turn(struct us_listing *held, struct us_listing *wanted)
 {
-	if (wanted != NULL && !atomic_load_explicit(&wanted->shared, memory_order_relaxed)) {
-		wanted = NULL;
-	}
 	if (held == wanted) {
 		return held;
 	}
@@ -86,15 +95,18 @@ static struct us_listing *take_turn(struct us_listing *held, struct us_listing *
 }
 
 /** See us_sink_ops. */
-static void local_put(struct us_worker *worker, struct us_file *first)
+static bool local_put(struct us_worker *worker, struct us_file *first, bool wait)
 {
-	struct us_listing *turn = NULL;
+	struct us_listing *turn = wait ? NULL : shared_listing(first);
 	struct us_file *next;
 
+	if (turn != NULL && pthread_mutex_trylock(&turn->turn) != 0) {
+		return false;
+	}
 	for (struct us_file *file = first; file != NULL; file = file->next) {
 		if (file->kind == US_FILE_REGULAR && !us_local_is_begun(file) &&
 		    !us_job_stopping(worker->job)) {
-			turn = take_turn(turn, file->slice->listing);
+			turn = take_turn(turn, shared_listing(file));
 			us_local_create(worker, file);
 		}
 	}
@@ -112,6 +124,7 @@ static void local_put(struct us_worker *worker, struct us_file *first)
 			us_local_write(worker, file);
 		}
 	}
+	return true;
 }
 
 const struct us_sink_ops us_local_sink = {

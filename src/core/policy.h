@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /** Worker threads for each processor: some wait for the disk while others copy. */
-#define US_POLICY_JOBS_PER_CPU 2u
+#define US_POLICY_JOBS_PER_CPU 3u
 
 /** At least and at most so many workers by default. */
 #define US_POLICY_JOBS_MIN 2u
@@ -42,7 +42,7 @@
 #define US_POLICY_CROWD 32768u
 
 /** Files handed to the sink together. */
-#define US_POLICY_GROUP 16u
+#define US_POLICY_GROUP 64u
 
 /** Directories being opened at a time by each worker (more than one only when opens go to the ring). */
 #define US_POLICY_OPENING 64u

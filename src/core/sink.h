@@ -6,6 +6,8 @@
 #ifndef US_CORE_SINK_H
 #define US_CORE_SINK_H
 
+#include <stdbool.h>
+
 struct us_dir;
 struct us_dir_open;
 struct us_file;
@@ -20,11 +22,14 @@ struct us_sink_ops {
 	void (*open_dir)(struct us_worker *worker, struct us_dir_open *opening);
 
 	/**
-	 * Write away the parts in hand of the files from FIRST on (linked by next).  Each goes to
-	 * us_worker_drained() or, after its last part, us_worker_finished(), at once or when its op is done.  They come together so that what they have in
-	 * common, such as a directory's lock, is paid for once.
+	 * Write away the parts in hand of the files from FIRST on (linked by next).  Each goes to us_worker_drained()
+	 * or, after its last part, us_worker_finished(), at once or when its op is done.  They come together so that
+	 * what they have in common, such as a directory's lock, is paid for once.
+	 *
+	 * @param wait  Also where that means to wait for another worker.
+	 * @return false when it would have meant that: none of them was touched.
 	 */
-	void (*put)(struct us_worker *worker, struct us_file *first);
+	bool (*put)(struct us_worker *worker, struct us_file *first, bool wait);
 
 	/** The source lost FILE half-way: remove what there is of it, then us_worker_finished(). */
 	void (*abandon)(struct us_worker *worker, struct us_file *file);

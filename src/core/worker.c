@@ -282,26 +282,54 @@ void us_worker_put_dir(struct us_worker *worker, struct us_dir *dir)
 	}
 }
 
-/** Hand what is ready to the sink, in groups. */
-static void put_ready(struct us_worker *worker)
+/** Take a group off the ready ones, and tell its last and its size. */
+static struct us_file *take_group(struct us_worker *worker, struct us_file **last, unsigned int *nr)
+{
+	struct us_file *first = worker->ready;
+
+	*last = first;
+	for (*nr = 1; *nr < US_POLICY_GROUP && (*last)->next != NULL; (*nr)++) {
+		*last = (*last)->next;
+	}
+	worker->ready = (*last)->next;
+	if (worker->ready == NULL) {
+		worker->ready_end = &worker->ready;
+	}
+	(*last)->next = NULL;
+	worker->nr_ready -= *nr;
+	return first;
+}
+
+/** Put a group back to where it was taken from. */
+static void return_group(struct us_worker *worker, struct us_file *first, struct us_file *last, unsigned int nr)
+{
+	if (worker->ready == NULL) {
+		worker->ready_end = &last->next;
+	}
+	last->next = worker->ready;
+	worker->ready = first;
+	worker->nr_ready += nr;
+}
+
+/**
+ * Hand what is ready to the sink, in groups.
+ *
+ * @param wait  Also where that means to wait for another worker.
+ * @return false when it would have meant that.
+ */
+static bool put_ready(struct us_worker *worker, bool wait)
 {
 	while (worker->ready != NULL) {
-		struct us_file *first = worker->ready;
-		struct us_file *last = first;
+		struct us_file *last;
+		unsigned int nr;
+		struct us_file *first = take_group(worker, &last, &nr);
 
-		unsigned int nr = 1;
-
-		for (; nr < US_POLICY_GROUP && last->next != NULL; nr++) {
-			last = last->next;
+		if (!worker->job->sink->put(worker, first, wait)) {
+			return_group(worker, first, last, nr);
+			return false;
 		}
-		worker->ready = last->next;
-		if (worker->ready == NULL) {
-			worker->ready_end = &worker->ready;
-		}
-		last->next = NULL;
-		worker->nr_ready -= nr;
-		worker->job->sink->put(worker, first);
 	}
+	return true;
 }
 
 /** Try again those that had no memory: all of them once, in order. */
@@ -331,18 +359,22 @@ static void reap(struct us_worker *worker, unsigned int wait_nr)
 }
 
 /**
- * Begin new files until the window is full.  What the page cache answered is written away in between, while
- * it is in the processor's cache.
- * @return false when none will ever come. */
+ * Begin new files until the window is full.  What the page cache answered is written away in between, while it is in
+ * the processor's cache; unless another worker is at it in the same directory, for then there is reading to be done
+ * meanwhile.
+ * @return false when none will ever come.
+ */
 static bool fill(struct us_worker *worker)
 {
 	const struct usync_job *job = worker->job;
+	unsigned int next_put = US_POLICY_GROUP;
 
 	while (worker->free != NULL && worker->starved == NULL) {
 		bool idle = worker->nr_files == 0 && worker->nr_opening == 0;
 
-		if (worker->nr_ready >= US_POLICY_GROUP) {
-			put_ready(worker);
+		if (worker->nr_ready >= next_put) {
+			next_put = put_ready(worker, false) ? US_POLICY_GROUP
+			                                    : worker->nr_ready + US_POLICY_GROUP / 4;
 		}
 		switch (job->source->fill(worker, idle)) {
 		case US_FILL_STARTED:
@@ -366,9 +398,9 @@ static void run(struct us_worker *worker)
 		if (more && worker->nr_files <= low) {
 			more = fill(worker);
 		}
-		put_ready(worker);
+		put_ready(worker, true);
 		reap(worker, worker->io.in_flight > 0 ? 1 : 0);
-		put_ready(worker);
+		put_ready(worker, true);
 		feed_starved(worker);
 	}
 }

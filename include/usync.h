@@ -51,12 +51,68 @@ enum usync_copy {
 	USYNC_COPY_SPLICE, /**< splice(2) through a pipe: no copy through user space. */
 };
 
+/** What is kept of an entry, beside its contents and its kind: a set of these bits. */
+enum usync_keep {
+	USYNC_KEEP_MODE = 1 << 0,  /**< Permission bits. */
+	USYNC_KEEP_TIMES = 1 << 1, /**< Modification times, in nanoseconds. */
+	USYNC_KEEP_ATIME = 1 << 2, /**< Access times. */
+	USYNC_KEEP_OWNER = 1 << 3, /**< User and group. */
+	USYNC_KEEP_XATTR = 1 << 4, /**< Extended attributes that are no ACL. */
+	USYNC_KEEP_ACL = 1 << 5,   /**< POSIX ACLs, default ones too (acl(5)). */
+	USYNC_KEEP_LINKS = 1 << 6, /**< Which names are hard links of one another. */
+	USYNC_KEEP_NONE = 1 << 7,  /**< Nothing at all, where 0 would mean the default. */
+};
+
+/** What is kept when options.keep is 0. */
+#define USYNC_KEEP_DEFAULT (USYNC_KEEP_MODE | USYNC_KEEP_TIMES)
+
+/** What --archive keeps. */
+#define USYNC_KEEP_ARCHIVE \
+	(USYNC_KEEP_DEFAULT | USYNC_KEEP_OWNER | USYNC_KEEP_XATTR | USYNC_KEEP_ACL | USYNC_KEEP_LINKS)
+
+/** How the contents of a file that exists in the destination are held against the source's. */
+enum usync_compare {
+	USYNC_COMPARE_QUICK,    /**< The same size and modification time: they are the same. */
+	USYNC_COMPARE_CONTENTS, /**< They are read, on both sides, when the size is the same. */
+	USYNC_COMPARE_NEVER,    /**< They are taken to differ. */
+};
+
+/** What becomes of holes. */
+enum usync_sparse {
+	USYNC_SPARSE_AUTO,   /**< Holes of the source stay holes. */
+	USYNC_SPARSE_ALWAYS, /**< Blocks of zeros become holes, too. */
+	USYNC_SPARSE_NEVER,  /**< Every byte is written. */
+};
+
+/** One pattern of a filter; the first that matches an entry decides (uring-sync(1) describes them). */
+struct usync_filter {
+	const char *pattern;
+	bool include;
+};
+
 /** What an event tells of. */
 enum usync_event_type {
 	USYNC_EVENT_FAILED,   /**< An entry could not be copied; counted in failed. */
 	USYNC_EVENT_VANISHED, /**< An entry was gone before it could be copied; counted in vanished. */
-	USYNC_EVENT_COPIED,   /**< An entry was copied; only when options.report_copied is set. */
+	USYNC_EVENT_COPIED,   /**< An entry was copied or changed; only when options.report_copied is set. */
 	USYNC_EVENT_NOTE,     /**< A choice that the library made, for a verbose log; no path. */
+	USYNC_EVENT_WARNING,  /**< Something that was asked for can't be had; the run goes on.  Path: the first it struck. */
+};
+
+/** What is different about an entry: a set of these bits. */
+enum usync_change {
+	USYNC_CHANGE_NEW = 1 << 0,     /**< There was none, or one of another kind. */
+	USYNC_CHANGE_CONTENT = 1 << 1, /**< Contents are transferred. */
+	USYNC_CHANGE_VALUE = 1 << 2,   /**< Contents were compared and differ; or a link's target, a device's number. */
+	USYNC_CHANGE_SIZE = 1 << 3,
+	USYNC_CHANGE_MTIME = 1 << 4,
+	USYNC_CHANGE_MODE = 1 << 5,
+	USYNC_CHANGE_USER = 1 << 6,
+	USYNC_CHANGE_GROUP = 1 << 7,
+	USYNC_CHANGE_ATIME = 1 << 8,
+	USYNC_CHANGE_ACL = 1 << 9,
+	USYNC_CHANGE_XATTR = 1 << 10,
+	USYNC_CHANGE_LINK = 1 << 11,   /**< It becomes a hard link to an entry copied before. */
 };
 
 /** One event.  The strings are valid during the callback only. */
@@ -65,6 +121,12 @@ struct usync_event {
 	const char *path; /**< The entry's path, raw bytes, as reached from the source given; or NULL. */
 	const char *what; /**< What was being done ("open", "write", ...), or the note's text; or NULL. */
 	int error;        /**< A positive errno, or 0 where no system call failed. */
+
+	/* COPIED only. */
+	const char *name;   /**< The path from the root of the destination; "" for that itself. */
+	const char *target; /**< What a symbolic or hard link leads to; else NULL. */
+	uint32_t mode;      /**< The source's kind and permission bits (inode(7)). */
+	uint32_t changes;   /**< USYNC_CHANGE_ bits. */
 };
 
 /**
@@ -81,6 +143,20 @@ struct usync_options {
 	uint64_t chunk_size;   /**< Bytes of one read or write, USYNC_CHUNK_MIN to USYNC_CHUNK_MAX. */
 	enum usync_io io;      /**< See enum usync_io. */
 	enum usync_copy copy;  /**< See enum usync_copy. */
+	uint32_t keep;         /**< USYNC_KEEP_ bits. */
+	uint32_t keep_strictly; /**< Of these: what can't be kept is a failure of the entry, not a warning. */
+	enum usync_compare compare; /**< See enum usync_compare. */
+	enum usync_sparse sparse;   /**< See enum usync_sparse. */
+	bool update;           /**< Leave what is newer in the destination. */
+	bool existing;         /**< Make nothing new. */
+	bool ignore_existing;  /**< Leave everything that exists, but for what is in directories. */
+	bool one_file_system;  /**< Do not look into mount points; they become empty directories. */
+	bool dry_run;          /**< Change nothing; events tell what would be done. */
+	uint32_t modify_window; /**< Seconds by which two equal times may differ. */
+	uint64_t min_size;     /**< Leave out smaller files. */
+	uint64_t max_size;     /**< Leave out larger files; 0: no limit. */
+	const struct usync_filter *filters; /**< nr_filters patterns; copied. */
+	size_t nr_filters;
 	bool report_copied;    /**< Send USYNC_EVENT_COPIED for each entry. */
 	usync_event_fn *event; /**< May be NULL. */
 	void *payload;         /**< Handed to event as it is. */
@@ -96,8 +172,12 @@ struct usync_options {
 /** What a job has done so far. */
 struct usync_stats {
 	uint64_t files;       /**< Regular files copied. */
-	uint64_t directories; /**< Directories copied (made, or there already). */
+	uint64_t directories; /**< Directories gone through (made, or there already). */
 	uint64_t symlinks;    /**< Symbolic links copied. */
+	uint64_t specials;    /**< Devices, FIFOs and sockets made. */
+	uint64_t links;       /**< Names that became hard links. */
+	uint64_t unchanged;   /**< Entries, other than directories, that were right already. */
+	uint64_t skipped;     /**< Entries left out by a rule that was asked for; what lies below them is not counted. */
 	uint64_t bytes;       /**< Bytes of file contents written. */
 	uint64_t failed;      /**< Entries that could not be copied. */
 	uint64_t vanished;    /**< Entries that were gone before they could be copied. */

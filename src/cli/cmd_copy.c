@@ -62,7 +62,12 @@ static enum cli_exit copy_status(const struct usync_stats *stats, int error)
 
 enum cli_exit cmd_copy(const struct opts *opts)
 {
-	struct report report = {.out = stdout, .err = stderr, .verbose = opts->verbose};
+	struct report report = {
+		.out = stdout,
+		.err = stderr,
+		.verbose = opts->verbose,
+		.itemize = opts->itemize || (opts->job.dry_run && !opts->quiet && !opts->verbose),
+	};
 	struct usync_options options = opts->job;
 	struct usync_stats stats;
 	struct usync_job *job;
@@ -70,7 +75,7 @@ enum cli_exit cmd_copy(const struct opts *opts)
 	enum cli_exit status;
 	int ret;
 
-	options.report_copied = opts->verbose;
+	options.report_copied = report.verbose || report.itemize;
 	options.event = report_event;
 	options.payload = &report;
 	ret = usync_job_new(&job, &options, (const char *const *)opts->sources, opts->nr_sources,

@@ -64,6 +64,7 @@ static enum cli_exit finish_stdout(void)
 
 int main(int argc, char **argv)
 {
+	enum cli_exit status;
 	struct opts opts;
 
 	if (hold_standard_fds() < 0) {
@@ -73,6 +74,7 @@ int main(int argc, char **argv)
 	setvbuf(stderr, NULL, _IOLBF, 0);
 	signals_ignore_pipe();
 	if (opts_parse(&opts, argc, argv, stderr) < 0) {
+		opts_free(&opts);
 		return CLI_EXIT_USAGE;
 	}
 	switch (opts.action) {
@@ -85,5 +87,7 @@ int main(int argc, char **argv)
 	case OPTS_COPY:
 		break;
 	}
-	return (int)cmd_copy(&opts);
+	status = cmd_copy(&opts);
+	opts_free(&opts);
+	return (int)status;
 }

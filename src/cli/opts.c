@@ -12,6 +12,7 @@
 #include "base/parse.h"
 #include "base/quote.h"
 #include "cli/opts_table.h"
+#include "cli/opts_values.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -135,6 +136,16 @@ static int store(struct parser *parser, const struct option_def *def, const char
 	case KIND_FLAG:
 		memcpy((char *)parser->opts + def->field, &yes, sizeof(yes));
 		break;
+	case KIND_KEEP:
+	case KIND_KEEP_ALL:
+	case KIND_DROP:
+		ret = opts_store_keep(parser->opts, def, value);
+		break;
+	case KIND_FILTER:
+		ret = opts_store_filter(parser->opts, value, def->value != 0);
+		break;
+	case KIND_FILTER_FILE:
+		return opts_store_filter_file(parser->opts, def, value, parser->err);
 	}
 	return ret < 0 ? value_error(parser->err, def, value) : 0;
 }
@@ -142,6 +153,9 @@ static int store(struct parser *parser, const struct option_def *def, const char
 /** Store an option whose value is ATTACHED to it or, where that is NULL, the next word. */
 static int take_value(struct parser *parser, const struct option_def *def, const char *attached)
 {
+	if (attached == NULL && def->optional) {
+		return store(parser, def, NULL);
+	}
 	if (attached == NULL && parser->next < parser->argc) {
 		attached = parser->argv[parser->next++];
 	}
@@ -186,7 +200,7 @@ static int parse_letters(struct parser *parser, const char *word)
 
 			return unknown_option(parser->err, spelling, word + 1);
 		}
-		if (def->argument != NULL) {
+		if (def->argument != NULL && !def->optional) {
 			return take_value(parser, def, p[1] != '\0' ? p + 1 : NULL);
 		}
 		ret = store(parser, def, NULL);
@@ -225,7 +239,7 @@ int opts_parse(struct opts *opts, int argc, char **argv, FILE *err)
 	bool options_ended = false;
 	int ret = 0;
 
-	*opts = (struct opts){.action = OPTS_COPY, .job = USYNC_OPTIONS_INIT};
+	*opts = (struct opts){.action = OPTS_COPY, .job = USYNC_OPTIONS_INIT, .keep = USYNC_KEEP_DEFAULT};
 	while (parser.next < argc && ret == 0 && opts->action == OPTS_COPY) {
 		char *word = argv[parser.next++];
 
@@ -242,5 +256,7 @@ int opts_parse(struct opts *opts, int argc, char **argv, FILE *err)
 	if (ret == 0 && opts->action == OPTS_COPY) {
 		ret = set_operands(&parser);
 	}
+	opts->job.keep = opts->keep != 0 ? opts->keep : USYNC_KEEP_NONE;
+	opts->job.filters = opts->filters;
 	return ret;
 }

@@ -23,6 +23,11 @@ enum opts_action {
 struct opts {
 	enum opts_action action;  /**< What to do; the operands are set for OPTS_COPY only. */
 	struct usync_options job; /**< For usync_job_new(); the event callback is not set. */
+	uint32_t keep;            /**< USYNC_KEEP_ bits asked for so far; in job at the end. */
+	struct usync_filter *filters; /**< What job.filters points to at the end. */
+	char **patterns;          /**< What those point to. */
+	bool numeric_ids;         /**< Keep owners by number; on one machine names lead to the same. */
+	bool itemize;             /**< Print what changes about each entry. */
 	bool verbose;             /**< Print paths as they are copied, and notes. */
 	bool quiet;               /**< Print no summary. */
 	char **sources;           /**< nr_sources paths; borrowed from argv. */
@@ -42,6 +47,9 @@ struct opts {
  * @return 0, or -EINVAL after a mistake was described.
  */
 int opts_parse(struct opts *opts, int argc, char **argv, FILE *err);
+
+/** Free what opts_parse() allocated, also after a mistake. */
+void opts_free(struct opts *opts);
 
 /** Print the help, in lines of 80 columns at most. */
 void opts_help(FILE *out);

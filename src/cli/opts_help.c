@@ -7,6 +7,9 @@
 #include <string.h>
 
 static const char *const category_titles[CATEGORY_NR] = {
+	[CATEGORY_KEEP] = "What is kept",
+	[CATEGORY_CHOICE] = "What is copied",
+	[CATEGORY_UPDATE] = "What becomes of files that exist",
 	[CATEGORY_SPEED] = "How the copy is done",
 	[CATEGORY_OUTPUT] = "What is printed",
 };
@@ -46,8 +49,9 @@ static void help_option(FILE *out, const struct option_def *def)
 	char text[2 * OPTS_VALID_MAX];
 	char letter[] = {'-', def->letter, ',', '\0'};
 
-	snprintf(left, sizeof(left), "  %3s --%s%s%s", def->letter != '\0' ? letter : "", def->name,
-	         def->argument != NULL ? "=" : "", def->argument != NULL ? def->argument : "");
+	snprintf(left, sizeof(left), "  %3s --%s%s%s%s", def->letter != '\0' ? letter : "", def->name,
+	         def->argument == NULL ? "" : def->optional ? "[=" : "=",
+	         def->argument != NULL ? def->argument : "", def->optional ? "]" : "");
 	opts_table_valid(valid, def);
 	snprintf(text, sizeof(text), "%s%s%s", def->help, valid[0] != '\0' ? "; " : "", valid);
 	fprintf(out, "%-*s", HELP_INDENT, left);

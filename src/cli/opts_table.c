@@ -3,6 +3,7 @@
 #include "cli/opts_table.h"
 
 #include "base/us.h"
+#include "cli/opts_values.h"
 #include "cli/suggest.h"
 
 #include <assert.h>
@@ -103,6 +104,13 @@ void opts_table_valid(char out[OPTS_VALID_MAX], const struct option_def *def)
 			                           before, def->choices[i]);
 		}
 		break;
+	case KIND_KEEP:
+	case KIND_DROP:
+		snprintf(out, OPTS_VALID_MAX, "any of %s, with commas between them", OPTS_KEEP_NAMES);
+		break;
+	case KIND_FILTER:
+	case KIND_FILTER_FILE:
+	case KIND_KEEP_ALL:
 	case KIND_SET:
 	case KIND_FLAG:
 		break;

@@ -8,6 +8,7 @@
 
 #include "cli/opts.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,10 +19,18 @@ enum opts_kind {
 	KIND_CHOICE, /**< A word's place in the list, as an enum. */
 	KIND_SET,    /**< No value: .value, as an enum. */
 	KIND_FLAG,   /**< No value: true. */
+	KIND_KEEP,   /**< A list of attributes that are kept, strictly; without one: .value. */
+	KIND_KEEP_ALL, /**< No value: .value is kept, as far as possible. */
+	KIND_DROP,   /**< A list of attributes that are not kept. */
+	KIND_FILTER, /**< A pattern; .value is 1 for one that includes. */
+	KIND_FILTER_FILE, /**< A file of patterns; the same. */
 };
 
 /** Headings of --help. */
 enum opts_category {
+	CATEGORY_KEEP,
+	CATEGORY_CHOICE,
+	CATEGORY_UPDATE,
 	CATEGORY_SPEED,
 	CATEGORY_OUTPUT,
 	CATEGORY_NR,
@@ -32,6 +41,7 @@ struct option_def {
 	char letter;
 	const char *name;
 	const char *argument;
+	bool optional; /**< Its value may be left out. */
 	enum opts_kind kind;
 	size_t field;
 	unsigned int value;

@@ -9,6 +9,7 @@
 
 #include "base/quote.h"
 #include "base/us.h"
+#include "cli/itemize.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -55,6 +56,25 @@ static void print_copied(struct report *report, const char *path)
 	note_out_error(report);
 }
 
+/** Print the name of what was changed, with what changed about it. */
+static void print_itemized(struct report *report, const struct usync_event *event)
+{
+	errno = 0;
+	itemize_write(report->out, event);
+	note_out_error(report);
+}
+
+/** Print what can't be had, with the first entry that it struck. */
+static void print_warning(struct report *report, const struct usync_event *event)
+{
+	flush_out(report);
+	fputs("uring-sync: warning: ", report->err);
+	us_quote_write(report->err, event->path);
+	fputs(": ", report->err);
+	us_quote_write(report->err, event->what);
+	fprintf(report->err, ": %s\n", strerror(event->error));
+}
+
 /** Print a choice that the library made. */
 static void print_note(struct report *report, const struct usync_event *event)
 {
@@ -79,9 +99,14 @@ void report_event(const struct usync_event *event, void *payload)
 		print_line(report, event->path, "vanished while copying", 0);
 		break;
 	case USYNC_EVENT_COPIED:
-		if (report->verbose) {
+		if (report->itemize) {
+			print_itemized(report, event);
+		} else if (report->verbose) {
 			print_copied(report, event->path);
 		}
+		break;
+	case USYNC_EVENT_WARNING:
+		print_warning(report, event);
 		break;
 	case USYNC_EVENT_NOTE:
 		if (report->verbose) {
@@ -118,6 +143,14 @@ static void bytes_text(char out[BYTES_TEXT_MAX], uint64_t bytes)
 	snprintf(out, BYTES_TEXT_MAX, "%" PRIu64 " bytes (%.1f %s)", bytes, scaled, units[unit]);
 }
 
+/** Print a count that is left out when there are none. */
+static void print_count(const struct report *report, uint64_t nr, const char *what)
+{
+	if (nr > 0) {
+		fprintf(report->out, "%" PRIu64 " %s, ", nr, what);
+	}
+}
+
 void report_summary(struct report *report, const struct usync_stats *stats, enum report_end end)
 {
 	static const char *const prefixes[] = {
@@ -132,9 +165,15 @@ void report_summary(struct report *report, const struct usync_stats *stats, enum
 	bytes_text(bytes, stats->bytes);
 	errno = 0;
 	fprintf(report->out,
-	        "%s%" PRIu64 " files, %" PRIu64 " directories, %" PRIu64 " symlinks, %s copied, "
+	        "%s%" PRIu64 " files, %" PRIu64 " directories, %" PRIu64 " symlinks, ", prefixes[end],
+	        stats->files, stats->directories, stats->symlinks);
+	print_count(report, stats->specials, "specials");
+	print_count(report, stats->links, "hard links");
+	fprintf(report->out, "%s copied, ", bytes);
+	print_count(report, stats->unchanged, "unchanged");
+	print_count(report, stats->skipped, "skipped");
+	fprintf(report->out,
 	        "%" PRIu64 " failed, %" PRIu64 " vanished in %.2f s (%.0f files/s)\n",
-	        prefixes[end], stats->files, stats->directories, stats->symlinks, bytes,
 	        stats->failed, stats->vanished, seconds, rate);
 	note_out_error(report);
 }

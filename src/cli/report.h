@@ -25,6 +25,7 @@ struct report {
 	FILE *out;    /**< Names and summary. */
 	FILE *err;    /**< Failures and notes. */
 	bool verbose; /**< Print names and notes. */
+	bool itemize; /**< Print changes with the names. */
 	int error;    /**< 0, or the first -errno of writing to out. */
 };
 

@@ -2,6 +2,7 @@
 /* The nodes of the tree that is being copied: names, paths, identities. */
 #include "core/dir.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,8 +39,24 @@ struct us_dir *us_dir_new(struct us_dir *parent, const char *name, const char *d
 	return dir;
 }
 
+int us_dir_set_source(struct us_dir *dir, const struct statx *stx)
+{
+	if (dir->source == NULL) {
+		dir->source = calloc(1, sizeof(*dir->source));
+	}
+	if (dir->source == NULL) {
+		return -ENOMEM;
+	}
+	dir->source->stx = *stx;
+	return 0;
+}
+
 void us_dir_free(struct us_dir *dir)
 {
+	if (dir->source != NULL) {
+		free(dir->source->xattrs);
+		free(dir->source);
+	}
 	free(dir);
 }
 
@@ -80,6 +97,35 @@ char *us_dir_path(const struct us_dir *dir, const char *name, enum us_side side)
 			continue; /* The virtual root of several sources. */
 		}
 		prepend(&end, part, length, slash && part[length - 1] != '/');
+		slash = true;
+	}
+	memmove(path, end, (size_t)(path + total - end));
+	return path;
+}
+
+char *us_dir_relative_path(const struct us_dir *dir, const char *name)
+{
+	size_t total = 1 + (name != NULL ? strlen(name) : 0);
+	bool slash = name != NULL;
+	char *path;
+	char *end;
+
+	for (const struct us_dir *d = dir; d->parent != NULL; d = d->parent) {
+		total += strlen(us_dir_name(d, US_DST)) + 1;
+	}
+	path = malloc(total);
+	if (path == NULL) {
+		return NULL;
+	}
+	end = path + total;
+	*--end = '\0';
+	if (name != NULL) {
+		prepend(&end, name, strlen(name), false);
+	}
+	for (const struct us_dir *d = dir; d->parent != NULL; d = d->parent) {
+		const char *part = us_dir_name(d, US_DST);
+
+		prepend(&end, part, strlen(part), slash);
 		slash = true;
 	}
 	memmove(path, end, (size_t)(path + total - end));

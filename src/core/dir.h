@@ -18,6 +18,8 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+struct us_xattrs;
+
 /** The two trees.  An index. */
 enum us_side {
 	US_SRC,
@@ -32,6 +34,12 @@ struct us_identity {
 	uint64_t ino;
 };
 
+/** What is kept of a source directory until its copy is complete. */
+struct us_dir_source {
+	struct statx stx;
+	struct us_xattrs *xattrs; /**< Those that are kept, or NULL. */
+};
+
 /** One directory of the tree.  Lives until everything in it is complete. */
 struct us_dir {
 	struct us_dir *parent;   /**< NULL for the root.  Held alive by this one's share in its pending. */
@@ -41,17 +49,19 @@ struct us_dir {
 	unsigned int pins;       /**< Users of the descriptors.  Guarded by the cache's lock. */
 	struct us_dir *older;    /**< Neighbours in the cache's list of unpinned open directories. */
 	struct us_dir *newer;
-	struct statx_timestamp mtime; /**< The source's, for the end. */
+	struct us_dir_source *source; /**< What the source is like, for the end; NULL until it was looked at. */
+	atomic_uint_fast64_t new_owner; /**< Whose new entries of the destination are: user << 32 | group. */
+	atomic_bool owner_known;  /**< new_owner is set. */
 	uint64_t ino;            /**< As the parent's listing said; the order to go in. */
 	int64_t resume;          /**< Where its listing goes on; 0 at first. */
-	uint16_t mode;           /**< The source's permission bits. */
-	uint16_t dst_mode;       /**< The destination's, as last known. */
+	uint16_t dst_mode;       /**< The destination's permission bits, as last known. */
 	uint16_t dst_name;       /**< Offset in name[] of its name in the destination. */
 	bool is_open;            /**< Holds its descriptors.  Guarded by the cache's lock. */
 	bool opened;             /**< Was open once; the end has something to set. */
 	bool dst_new;            /**< Made by this job: holds nothing that this job did not make. */
 	bool dst_acl;            /**< New entries take a default ACL, so their mode is not as asked for. */
 	bool is_virtual;         /**< Stands for the destination of several sources: nothing is set on it. */
+	bool is_mount;           /**< A mount point that is not looked into. */
 	char name[];             /**< In the source's parent, then (where dst_name is not 0) in the destination. */
 };
 
@@ -67,6 +77,13 @@ const char *us_dir_name(const struct us_dir *dir, enum us_side side);
 struct us_dir *us_dir_new(struct us_dir *parent, const char *name, const char *dst_name);
 
 /**
+ * Remember what the source of DIR is like.
+ *
+ * @return 0 or -ENOMEM.
+ */
+int us_dir_set_source(struct us_dir *dir, const struct statx *stx);
+
+/**
  * Free a node whose pending is 0.  Gives back nothing to the parent.  Its descriptors must be closed.
  */
 void us_dir_free(struct us_dir *dir);
@@ -78,6 +95,14 @@ void us_dir_free(struct us_dir *dir);
  * @return the path, to be freed by the caller; NULL without memory.
  */
 char *us_dir_path(const struct us_dir *dir, const char *name, enum us_side side);
+
+/**
+ * The path of NAME in DIR (NAME NULL: of DIR itself) from the root of the destination: "" for that.  NAME is one in the
+ * destination.
+ *
+ * @return the path, to be freed by the caller; NULL without memory.
+ */
+char *us_dir_relative_path(const struct us_dir *dir, const char *name);
 
 /** True when STX is the directory (or file) that IDENTITY stands for. */
 bool us_identity_is(const struct us_identity *identity, const struct statx *stx);

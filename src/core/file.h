@@ -6,6 +6,7 @@
 #ifndef US_CORE_FILE_H
 #define US_CORE_FILE_H
 
+#include "core/compare.h"
 #include "core/dir.h"
 #include "core/listing.h"
 #include "sys/op.h"
@@ -17,8 +18,13 @@
 /** What kind of entry it is. */
 enum us_file_kind {
 	US_FILE_REGULAR,
-	US_FILE_SYMLINK, /**< Its target, with a NUL, is in data. */
+	US_FILE_SYMLINK,    /**< Its target, with a NUL, is in data. */
+	US_FILE_SPECIAL,    /**< A device, FIFO or socket: stx says all of it. */
+	US_FILE_LINK,       /**< A further name of what stands at target. */
+	US_FILE_ATTRIBUTES, /**< The contents are right: only the attributes in changes are set. */
 };
+
+struct us_xattrs;
 
 /**
  * A file goes back and forth: the source fills data with the next part of the contents, the sink writes it
@@ -34,6 +40,12 @@ struct us_file {
 	const char *name;       /**< In the source directory. */
 	const char *dst_name;   /**< In the destination directory. */
 	enum us_file_kind kind;
+	enum us_verdict verdict;  /**< Set by the sink's look; US_VERDICT_COPY without one. */
+	uint32_t changes;         /**< USYNC_CHANGE_ bits. */
+	struct us_xattrs *xattrs; /**< Those that are kept, or NULL; freed when it is returned. */
+	char *target;             /**< A link's: a path from the root of the destination; freed when it is returned. */
+	bool settles;             /**< Other names of this inode wait for it (links.h). */
+	bool done;                /**< It is in the destination as it should be. */
 
 	/* The part in hand: set by the source, read by the sink. */
 	struct statx stx; /**< Of the source, when it was opened. */
@@ -44,6 +56,8 @@ struct us_file {
 	bool eof;         /**< They are the last. */
 	bool grown;       /**< It held more than its size said, and was looked at again. */
 	bool sizeless;    /**< It says 0 whatever it holds, as files of /proc do. */
+	bool find_zeros;  /**< Blocks of zeros become holes. */
+	bool has_holes;   /**< Not every byte is written: its size is set at the end. */
 	int pipe[2];      /**< With splice: where the bytes are instead of in data; -1 otherwise. */
 	uint32_t piped;   /**< Bytes put into the pipe and not taken out again. */
 
@@ -51,11 +65,15 @@ struct us_file {
 	int src_state;
 	int src_fd;
 	bool splice; /**< Contents go through a pipe, as long as that works. */
+	bool sparse; /**< Its holes are looked for, and not read. */
+	uint64_t data_end; /**< With sparse: where the data at hand ends. */
 
 	/* The sink's own. */
 	int dst_state;
 	int dst_fd;
+	struct statx dst_stx; /**< What was there, when the sink looked. */
 	uint32_t written;     /**< Of the bytes in hand. */
+	mode_t made_mode;     /**< Permission bits that it was made with, as far as the umask let them. */
 	bool is_queued;       /**< Its create is on the ring. */
 	bool created;         /**< There is a file of ours under dst_name or the temporary name. */
 	bool replaces;        /**< It is under the temporary name, to be renamed. */

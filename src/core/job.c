@@ -5,7 +5,9 @@
 #include "base/clock.h"
 #include "base/us.h"
 #include "core/budget.h"
+#include "core/dry_sink.h"
 #include "core/feed.h"
+#include "core/links.h"
 #include "core/local_sink.h"
 #include "core/local_source.h"
 #include "core/policy.h"
@@ -48,7 +50,8 @@ static void settle(struct usync_job *job)
 	};
 
 	job->source = &us_local_source;
-	job->sink = &us_local_sink;
+	job->sink = options->dry_run ? &us_dry_sink : &us_local_sink;
+	job->looks = options->dry_run || options->existing || options->min_size > 0 || options->max_size > 0;
 	job->chunk = options->chunk_size > 0 ? (uint32_t)options->chunk_size : US_POLICY_CHUNK;
 	job->splice = options->copy == USYNC_COPY_SPLICE;
 	switch (options->io) {
@@ -73,6 +76,22 @@ static void settle(struct usync_job *job)
 	if (getrandom(&job->run_id, sizeof(job->run_id), GRND_NONBLOCK) != sizeof(job->run_id)) {
 		job->run_id = us_clock_ns();
 	}
+}
+
+/** What the options say about each entry, in the form that the workers ask it. */
+static int settle_rules(struct usync_job *job)
+{
+	const struct usync_options *options = &job->options;
+	int ret = us_keep_init(&job->keep, options);
+
+	for (size_t i = 0; i < options->nr_filters && ret == 0; i++) {
+		ret = us_filter_add(&job->filter, options->filters[i].pattern, options->filters[i].include);
+	}
+	if (ret == 0 && (job->keep.what & USYNC_KEEP_LINKS) != 0) {
+		job->links = us_links_new();
+		ret = job->links != NULL ? 0 : -ENOMEM;
+	}
+	return ret;
 }
 
 /** Memory for the workers and their feed. */
@@ -142,7 +161,11 @@ static void release(struct usync_job *job)
 	}
 	us_feed_free(job->feed);
 	us_dircache_fini(&job->dirs);
+	us_links_free(job->links);
+	us_filter_fini(&job->filter);
+	us_keep_fini(&job->keep);
 	job->feed = NULL;
+	job->links = NULL;
 }
 
 /** Give up one reference to a listing that no worker will see. */
@@ -192,7 +215,10 @@ int us_job_start(struct usync_job *job)
 	job->state = US_JOB_ENDED; /* Unless it starts. */
 	atomic_store(&job->started_ns, us_clock_ns());
 	settle(job);
-	ret = make_workers(job);
+	ret = settle_rules(job);
+	if (ret == 0) {
+		ret = make_workers(job);
+	}
 	if (ret == 0) {
 		ret = us_target_open(job);
 	}
@@ -224,6 +250,7 @@ int us_job_wait(struct usync_job *job)
 	}
 	atomic_store(&job->ended_ns, us_clock_ns());
 	job->state = US_JOB_ENDED;
+	us_report_lacks(job);
 	release(job);
 	error = atomic_load(&job->error);
 	if (error == 0 && atomic_load(&job->cancelled)) {

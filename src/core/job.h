@@ -7,6 +7,8 @@
 #define US_CORE_JOB_H
 
 #include "core/dir.h"
+#include "core/filter.h"
+#include "core/keep.h"
 #include "core/listing.h"
 #include "sys/io.h"
 #include "usync.h"
@@ -17,9 +19,26 @@
 #include <stdint.h>
 
 struct us_feed;
+struct us_links;
 struct us_sink_ops;
 struct us_source_ops;
 struct us_worker;
+
+/** Attributes of which a lack is told once. */
+enum us_lack_kind {
+	US_LACK_OWNER,
+	US_LACK_XATTR,
+	US_LACK_ACL,
+	US_LACK_ATIME,
+	US_LACK_NR,
+};
+
+/** What could not be kept of one kind. */
+struct us_lack {
+	atomic_uint_fast64_t nr;
+	int error;   /**< The first one's; guarded by the event lock. */
+	char *first; /**< The path of the first one. */
+};
 
 /** How far a job has come; it goes through these once. */
 enum us_job_state {
@@ -34,12 +53,18 @@ struct usync_job {
 	char **sources;
 	size_t nr_sources;
 	char *destination;
+	struct usync_filter *filters; /**< What options.filters points to. */
+	char **patterns;              /**< What those point to. */
 
 	/* Settled by us_job_start() and then only read. */
 	const struct us_source_ops *source;
 	const struct us_sink_ops *sink;
 	enum us_io_mode io_mode;
 	bool splice;
+	bool looks;                 /**< Each entry is looked at before it is opened. */
+	struct us_keep keep;
+	struct us_filter filter;
+	struct us_links *links;     /**< NULL when hard links are not kept. */
 	uint32_t chunk;
 	unsigned int nr_workers;
 	unsigned int depth;         /**< Files in flight for each worker. */
@@ -57,10 +82,13 @@ struct usync_job {
 	struct us_dir *root;        /**< Freed by the worker that completes it. */
 	pthread_mutex_t event_lock;
 
+	struct us_lack lacks[US_LACK_NR];
+
 	atomic_bool cancelled;      /**< Asked for by the caller. */
 	atomic_bool stopping;       /**< Cancelled, or stopped by an error: begin nothing new. */
 	atomic_int error;           /**< The negative errno that stopped the job; the first one stays. */
 	atomic_bool ring_noted;     /**< That there is no io_uring was said. */
+	atomic_bool no_link_noted;  /**< That a hard link could not be made was said. */
 	char *error_text;
 	atomic_uint_fast64_t started_ns;
 	atomic_uint_fast64_t ended_ns;

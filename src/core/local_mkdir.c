@@ -4,18 +4,23 @@
  *
  *	MAKING --> OPENING --> STATTING --> us_worker_dir_opened   ...contents...   finish
  *
- * While it is filled a directory has the source's permissions and the owner's own three bits, never more.
+ * While it is filled a directory has the source's permissions and the owner's own three bits, never more.  One that
+ * exists is not touched before there is something to be written into it.
  */
 #include "core/local_sink.h"
 
 #include "base/us.h"
+#include "core/attributes.h"
 #include "core/dir.h"
 #include "core/job.h"
+#include "core/keep.h"
 #include "core/report.h"
 #include "core/worker.h"
+#include "core/xattrs.h"
 #include "sys/call.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/xattr.h>
 
 /** What was asked for last. */
@@ -52,6 +57,9 @@ static void after_mkdir(struct us_worker *worker, struct us_dir_open *opening)
 {
 	struct us_dir *dir = opening->dir;
 
+	if (opening->op.res == -EACCES && us_local_admit_owner(dir->parent)) {
+		us_call(&opening->op);
+	}
 	if (opening->op.res < 0 && opening->op.res != -EEXIST) {
 		fail(worker, opening, "make directory", opening->op.res);
 		return;
@@ -104,18 +112,21 @@ bool us_local_has_default_acl(int fd)
 	return fgetxattr(fd, "system.posix_acl_default", NULL, 0) > 0;
 }
 
-void us_local_know_dst(struct us_dir *dir, const struct statx *src, const struct statx *dst)
+void us_local_know_dst(struct us_dir *dir, const struct statx *dst)
 {
 	dir->identity[US_DST] = us_identity_of(dst);
-	dir->mode = (uint16_t)us_local_kept_mode(src, dst);
 	dir->dst_mode = dst->stx_mode & 07777;
 }
 
-void us_local_admit_owner(struct us_dir *dir, int fd)
+bool us_local_admit_owner(struct us_dir *dir)
 {
-	if ((dir->dst_mode & 0700) != 0700 && us_fchmod(fd, dir->dst_mode | 0700) == 0) {
-		dir->dst_mode |= 0700;
+	mode_t mode = dir->dst_mode;
+
+	if ((mode & 0700) == 0700 || us_fchmod(dir->fd[US_DST], mode | 0700) < 0) {
+		return false;
 	}
+	dir->dst_mode = (uint16_t)(mode | 0700);
+	return true;
 }
 
 /** It is known: hand it over. */
@@ -131,10 +142,7 @@ static void after_stat(struct us_worker *worker, struct us_dir_open *opening)
 		fail(worker, opening, "copy: it is a source itself", 0);
 		return;
 	}
-	us_local_know_dst(dir, &opening->stx, &opening->dst_stx);
-	if (!dir->dst_new) {
-		us_local_admit_owner(dir, opening->fd[US_DST]);
-	}
+	us_local_know_dst(dir, &opening->dst_stx);
 	/* One just made has its parent's default ACL, if the parent has one (acl(5)). */
 	dir->dst_acl = dir->dst_new ? dir->parent->dst_acl
 	                            : us_local_has_default_acl(opening->fd[US_DST]);
@@ -159,6 +167,21 @@ static void step(struct us_op *op, void *context)
 	}
 }
 
+/** The permission bits to make a directory with. */
+static mode_t make_mode(const struct us_worker *worker, const struct us_dir *dir)
+{
+	const struct us_keep *keep = &worker->job->keep;
+	const struct statx *stx = &dir->source->stx;
+
+	if ((keep->what & USYNC_KEEP_OWNER) != 0 || dir->source->xattrs != NULL || dir->parent->dst_acl) {
+		return 0700; /* The rest is for whom it will belong to. */
+	}
+	if ((keep->what & USYNC_KEEP_MODE) == 0) {
+		return us_keep_plain_mode(stx, worker->user_umask) | 0700;
+	}
+	return (stx->stx_mode & 0777) | 0700;
+}
+
 void us_local_open_dst(struct us_worker *worker, struct us_dir_open *opening)
 {
 	struct us_dir *dir = opening->dir;
@@ -167,35 +190,82 @@ void us_local_open_dst(struct us_worker *worker, struct us_dir_open *opening)
 		.kind = US_OP_MKDIRAT,
 		.fd = dir->parent->fd[US_DST],
 		.path = us_dir_name(dir, US_DST),
-		.mode = (opening->stx.stx_mode & 0777) | 0700,
+		.mode = make_mode(worker, dir),
 	};
 	start(worker, opening, MAKING);
+}
+
+uint32_t us_local_dir_changes(struct us_worker *worker, struct us_dir *dir, const struct statx *now)
+{
+	const struct usync_job *job = worker->job;
+	struct us_place place = {.dir = dir, .side = US_DST};
+	struct us_handle handle = {.fd = dir->fd[US_DST]};
+	unsigned int kinds = job->keep.xattr_kinds;
+	struct us_xattrs *there = NULL;
+	bool lacks;
+	uint32_t changes = us_keep_changes(&job->keep, &dir->source->stx, now, job->options.modify_window, &lacks);
+	int ret = kinds != 0 ? us_xattrs_read(&handle, kinds, &there) : 0;
+
+	if (ret < 0) {
+		us_report_failed(worker, &place, "read extended attributes", ret);
+		return 0;
+	}
+	if (lacks) {
+		us_report_lack(worker, &place, USYNC_KEEP_OWNER, -EPERM);
+	}
+	if (!us_xattrs_equal(dir->source->xattrs, there, kinds & US_XATTR_ACL)) {
+		changes |= USYNC_CHANGE_ACL;
+	}
+	if (!us_xattrs_equal(dir->source->xattrs, there, kinds & US_XATTR_OTHER)) {
+		changes |= USYNC_CHANGE_XATTR;
+	}
+	free(there);
+	return changes;
+}
+
+/** Set what differs, and what a directory just made was not made with. */
+static bool set_attributes(struct us_worker *worker, struct us_dir *dir, const struct statx *now, uint32_t changes)
+{
+	struct us_attributes attributes = {
+		.copy = {.fd = dir->fd[US_DST]},
+		.src = &dir->source->stx,
+		.xattrs = dir->source->xattrs,
+		.uid = now->stx_uid,
+		.gid = now->stx_gid,
+		.mode = now->stx_mode & 07777,
+		.exact = true,
+		.is_new = dir->dst_new,
+		.changes = changes | (dir->dst_new ? USYNC_CHANGE_MODE : 0u),
+	};
+
+	return us_attributes_set(worker, &(struct us_place){.dir = dir, .side = US_DST}, &attributes);
 }
 
 void us_local_finish_dst(struct us_worker *worker, struct us_dir *dir)
 {
 	struct us_place place = {.dir = dir, .side = US_DST};
-	int fd = dir->fd[US_DST];
-	int ret = 0;
+	uint32_t changes;
+	struct statx now;
+	int ret;
 
 	if (dir->is_virtual) {
 		return;
 	}
-	if (dir->dst_mode != dir->mode || dir->dst_acl) {
-		ret = us_fchmod(fd, dir->mode);
-		if (ret < 0) {
-			us_report_failed(worker, &place, "set mode", ret);
-			return;
-		}
+	ret = us_statx(dir->fd[US_DST], "", AT_EMPTY_PATH, &now);
+	if (ret < 0) {
+		us_report_failed(worker, &place, "stat", ret);
+		return;
+	}
+	changes = us_local_dir_changes(worker, dir, &now);
+	if (us_job_stopping(worker->job)) {
+		changes &= ~(uint32_t)USYNC_CHANGE_MTIME; /* Not complete: it must not look as if it were. */
+	}
+	if ((changes != 0 || dir->dst_new) && !set_attributes(worker, dir, &now, changes)) {
+		return;
 	}
 	if (us_job_stopping(worker->job)) {
-		return; /* Not complete: it must not look as if it were. */
-	}
-	ret = us_set_mtime(fd, &dir->mtime);
-	if (ret < 0) {
-		us_report_failed(worker, &place, "set times", ret);
 		return;
 	}
 	us_count(&worker->counts.directories, 1);
-	us_report_copied(worker, &(struct us_place){.dir = dir, .side = US_SRC});
+	us_report_dir(worker, dir, changes | (dir->dst_new ? USYNC_CHANGE_NEW : 0u));
 }

@@ -17,10 +17,10 @@
 #include "core/report.h"
 #include "core/worker.h"
 #include "sys/call.h"
+#include "sys/fstype.h"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <unistd.h>
 
 /** What was asked for last. */
 enum {
@@ -33,12 +33,6 @@ enum {
 
 static us_op_done_fn step;
 
-/** Where FILE is in the source. */
-static struct us_place place_of(const struct us_file *file)
-{
-	return (struct us_place){.dir = file->dir, .name = file->name, .side = US_SRC};
-}
-
 /** Start FILE's op; step() goes on when it is done. */
 static void start(struct us_worker *worker, struct us_file *file, int state)
 {
@@ -47,21 +41,7 @@ static void start(struct us_worker *worker, struct us_file *file, int state)
 	us_io_run(&worker->io, &file->op, worker);
 }
 
-/** FILE could not be begun or read: report it and take it out. */
-static void fail(struct us_worker *worker, struct us_file *file, const char *what, int error)
-{
-	struct us_place place = place_of(file);
-
-	if (error == -ENOENT) {
-		us_report_vanished(worker, &place);
-	} else {
-		us_report_failed(worker, &place, what, error);
-	}
-	us_worker_lost(worker, file);
-}
-
-/** Ask for the file to be opened. */
-static void open_file(struct us_worker *worker, struct us_file *file)
+void us_local_open_file(struct us_worker *worker, struct us_file *file)
 {
 	/* O_NONBLOCK: should a FIFO stand there by now, the open must not wait for a writer. */
 	file->op = (struct us_op){
@@ -87,11 +67,11 @@ static void after_open(struct us_worker *worker, struct us_file *file)
 	}
 	if (res == -EPERM && (file->op.flags & O_NOATIME) != 0) {
 		worker->noatime = false; /* Only its owner may open a file so (open(2)). */
-		open_file(worker, file);
+		us_local_open_file(worker, file);
 		return;
 	}
 	if (res < 0) {
-		fail(worker, file, "open", res);
+		us_local_lose(worker, file, "open", res);
 		return;
 	}
 	file->src_fd = res;
@@ -105,6 +85,29 @@ static void after_open(struct us_worker *worker, struct us_file *file)
 	start(worker, file, STATTING);
 }
 
+/**
+ * With sparse: go to where the next data begins, if those at hand have been read.
+ * @return false when there are none: the rest of the file is a hole.
+ */
+static bool find_data(struct us_file *file)
+{
+	uint64_t size = file->stx.stx_size;
+	uint64_t start;
+
+	if (file->offset < file->data_end || file->offset >= size) {
+		return true;
+	}
+	if (us_lseek(file->src_fd, file->offset, SEEK_DATA, &start) < 0 || start >= size) {
+		file->offset = size; /* ENXIO: no data behind this place (lseek(2)). */
+		return false;
+	}
+	file->offset = start;
+	if (us_lseek(file->src_fd, start, SEEK_HOLE, &file->data_end) < 0) {
+		file->data_end = size;
+	}
+	return true;
+}
+
 /** The bytes to ask for next: to the end and one more, to see that it is the end. */
 static uint32_t next_length(const struct us_worker *worker, const struct us_file *file)
 {
@@ -112,6 +115,10 @@ static uint32_t next_length(const struct us_worker *worker, const struct us_file
 
 	if (file->stx.stx_size > file->offset) {
 		left = file->stx.stx_size - file->offset + 1;
+	}
+	if (file->sparse && file->data_end > file->offset && file->data_end < file->stx.stx_size) {
+		left = file->data_end - file->offset;
+		return (uint32_t)us_min(left, (uint64_t)worker->job->chunk);
 	}
 	/* Files of /proc and the like tell a size of 0 whatever they hold. */
 	left = us_max(left, (uint64_t)US_BUF_MIN);
@@ -139,8 +146,15 @@ static bool splice_part(struct us_worker *worker, struct us_file *file, uint32_t
 /** Ask for the part at file->offset. */
 static void read_part(struct us_worker *worker, struct us_file *file)
 {
-	uint32_t length = next_length(worker, file);
+	uint32_t length;
 
+	if (file->sparse && !find_data(file)) {
+		file->length = 0;
+		file->eof = true;
+		us_worker_filled(worker, file);
+		return;
+	}
+	length = next_length(worker, file);
 	if (file->splice && splice_part(worker, file, length)) {
 		return;
 	}
@@ -162,16 +176,42 @@ static void read_part(struct us_worker *worker, struct us_file *file)
 	start(worker, file, READING);
 }
 
+/** Settle how holes of FILE are found: asked for, seen in what is read, or not at all. */
+static void settle_holes(const struct us_worker *worker, struct us_file *file)
+{
+	enum usync_sparse wish = worker->job->options.sparse;
+	bool has_holes = file->stx.stx_blocks * 512 < file->stx.stx_size;
+
+	if (wish != USYNC_SPARSE_NEVER && has_holes) {
+		file->sparse = us_fstype_has_true_holes(file->src_fd);
+	}
+	file->find_zeros = wish == USYNC_SPARSE_ALWAYS ||
+	                   (wish == USYNC_SPARSE_AUTO && has_holes && !file->sparse);
+	file->has_holes = file->sparse || file->find_zeros;
+	file->splice = file->splice && !file->has_holes;
+}
+
 /** What it is, is known. */
 static void after_stat(struct us_worker *worker, struct us_file *file)
 {
 	if (file->op.res < 0) {
-		fail(worker, file, "stat", file->op.res);
+		us_local_lose(worker, file, "stat", file->op.res);
 		return;
 	}
 	if (!S_ISREG(file->stx.stx_mode)) {
-		fail(worker, file, "copy: no regular file any more", 0);
+		us_local_lose(worker, file, "copy: no regular file any more", 0);
 		return;
+	}
+	if (!file->settles && !us_local_claim(worker, file)) {
+		return;
+	}
+	if (!us_local_read_xattrs(worker, file)) {
+		return;
+	}
+	if (file->verdict == US_VERDICT_COMPARE) {
+		file->splice = false; /* Each byte is looked at, holes too. */
+	} else {
+		settle_holes(worker, file);
 	}
 	read_part(worker, file);
 }
@@ -200,11 +240,16 @@ static void after_read(struct us_worker *worker, struct us_file *file)
 	uint64_t end;
 
 	if (file->op.res < 0) {
-		fail(worker, file, "read", file->op.res);
+		us_local_lose(worker, file, "read", file->op.res);
 		return;
 	}
 	file->length = (uint32_t)file->op.res;
 	end = file->offset + file->length;
+	if (file->sparse && end < size) {
+		file->eof = file->length == 0; /* It shrank. */
+		us_worker_filled(worker, file);
+		return;
+	}
 	file->eof = file->length == 0 || (end == size && file->length < file->op.len);
 	if (end > size && !file->sizeless && !file->eof) {
 		file->eof = overtake(file);
@@ -249,39 +294,14 @@ static void step(struct us_op *op, void *context)
 	}
 }
 
-/** Read the target of a symbolic link; that is all there is to it. */
-static void begin_symlink(struct us_worker *worker, struct us_file *file)
-{
-	int dirfd = file->dir->fd[US_SRC];
-	int ret;
-
-	file->kind = US_FILE_SYMLINK;
-	file->data = us_bufpool_get(&worker->bufs, PATH_MAX);
-	if (file->data == NULL) {
-		us_worker_starve(worker, file);
-		return;
-	}
-	ret = us_statx(dirfd, file->name, AT_SYMLINK_NOFOLLOW, &file->stx);
-	if (ret == 0) {
-		ret = us_readlinkat(dirfd, file->name, file->data, PATH_MAX);
-	}
-	if (ret == PATH_MAX) {
-		ret = -ENAMETOOLONG;
-	}
-	if (ret < 0) {
-		fail(worker, file, "read link", ret);
-		return;
-	}
-	file->data[ret] = '\0';
-	file->eof = true;
-	us_worker_filled(worker, file);
-}
-
 void us_local_more(struct us_worker *worker, struct us_file *file)
 {
 	if (file->kind == US_FILE_SYMLINK) {
-		begin_symlink(worker, file); /* It had no memory before. */
+		us_local_begin_contents(worker, file); /* It had no memory before. */
 		return;
+	}
+	if (file->offset + file->length == 0) {
+		settle_holes(worker, file); /* It was compared, and differs: from the start, to be written. */
 	}
 	file->offset += file->length;
 	file->length = 0;
@@ -290,6 +310,9 @@ void us_local_more(struct us_worker *worker, struct us_file *file)
 
 void us_local_close(struct us_worker *worker, struct us_file *file)
 {
+	if (file->settles) {
+		us_local_settle(worker, file);
+	}
 	if (file->src_fd < 0) {
 		us_worker_return_file(worker, file);
 		return;
@@ -298,47 +321,4 @@ void us_local_close(struct us_worker *worker, struct us_file *file)
 	file->op = (struct us_op){.kind = US_OP_CLOSE, .fd = file->src_fd};
 	file->src_fd = -1;
 	start(worker, file, CLOSING);
-}
-
-/** What a kind that is not copied is called. */
-static const char *special_name(uint8_t type)
-{
-	switch (type) {
-	case DT_FIFO:
-		return "copy: FIFOs are not supported yet";
-	case DT_SOCK:
-		return "copy: sockets are not supported yet";
-	case DT_CHR:
-	case DT_BLK:
-		return "copy: devices are not supported yet";
-	default:
-		return "copy: unknown kind of file";
-	}
-}
-
-void us_local_begin_entry(struct us_worker *worker)
-{
-	struct us_listing *listing = worker->slice->listing;
-	const struct us_entry *entry = &listing->entries[worker->slice->next++];
-	struct us_file *file = us_worker_take_file(worker);
-
-	file->dir = listing->dir;
-	file->splice = worker->job->splice;
-	file->name = us_entry_name(listing, entry);
-	file->dst_name = us_entry_dst_name(listing, entry);
-	switch (entry->type) {
-	case DT_REG:
-		open_file(worker, file);
-		break;
-	case DT_LNK:
-		begin_symlink(worker, file);
-		break;
-	case DT_UNKNOWN:
-		fail(worker, file, "stat", us_min(us_statx(file->dir->fd[US_SRC], file->name,
-		                                           AT_SYMLINK_NOFOLLOW, &file->stx), 0));
-		break;
-	default:
-		fail(worker, file, special_name(entry->type), 0);
-		break;
-	}
 }

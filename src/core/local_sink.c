@@ -13,58 +13,27 @@
 #include "core/job.h"
 #include "core/report.h"
 #include "core/worker.h"
-#include "sys/call.h"
 
-/** Make the link under NAME. */
-static int make_symlink(const struct us_file *file, const char *name)
+/** True when FILE is to be made now. */
+static bool is_to_be_created(const struct us_file *file)
 {
-	int dirfd = file->dir->fd[US_DST];
-	int ret = us_symlinkat(file->data, dirfd, name);
-
-	if (ret == 0) {
-		ret = us_set_mtime_at(dirfd, name, &file->stx.stx_mtime);
-		if (ret < 0) {
-			us_unlinkat(dirfd, name, 0); /* A second run makes it again, whole. */
-		}
-	}
-	return ret;
+	return file->kind == US_FILE_REGULAR && file->verdict == US_VERDICT_COPY && !us_local_is_begun(file);
 }
 
-/** Make the link under a temporary name and let it take the place of what is there. */
-static int replace_symlink(struct us_worker *worker, struct us_file *file)
+/** Go on with FILE, which is made or needs no making. */
+static void put_one(struct us_worker *worker, struct us_file *file)
 {
-	char temp[US_TEMP_SIZE];
-	int dirfd = file->dir->fd[US_DST];
-	int ret;
-
-	file->temp_number = ++worker->temp_number;
-	us_local_temp_name(worker, file, temp);
-	ret = make_symlink(file, temp);
-	if (ret < 0) {
-		return ret;
+	switch (file->kind) {
+	case US_FILE_REGULAR:
+		us_local_write(worker, file);
+		break;
+	case US_FILE_ATTRIBUTES:
+		us_local_put_attributes(worker, file);
+		break;
+	default:
+		us_local_make(worker, file);
+		break;
 	}
-	ret = us_renameat(dirfd, temp, dirfd, file->dst_name);
-	if (ret < 0) {
-		us_unlinkat(dirfd, temp, 0);
-	}
-	return ret;
-}
-
-/** A symbolic link is made in one go: nothing about it waits for a disk. */
-static void put_symlink(struct us_worker *worker, struct us_file *file)
-{
-	int ret = make_symlink(file, file->dst_name);
-
-	if (ret == -EEXIST) {
-		ret = replace_symlink(worker, file);
-	}
-	if (ret < 0) {
-		us_local_fail(worker, file, "make link", ret);
-		return;
-	}
-	us_count(&worker->counts.symlinks, 1);
-	us_report_copied(worker, &(struct us_place){file->dir, file->name, US_SRC});
-	us_worker_finished(worker, file);
 }
 
 /** The listing in whose directory FILE is to be created, if others create there too. */
@@ -72,7 +41,7 @@ static struct us_listing *shared_listing(const struct us_file *file)
 {
 	struct us_listing *listing = file->slice->listing;
 
-	if (file->kind != US_FILE_REGULAR || us_local_is_begun(file) ||
+	if (!is_to_be_created(file) ||
 	    !atomic_load_explicit(&listing->shared, memory_order_relaxed)) {
 		return NULL;
 	}
@@ -104,8 +73,7 @@ static bool local_put(struct us_worker *worker, struct us_file *first, bool wait
 		return false;
 	}
 	for (struct us_file *file = first; file != NULL; file = file->next) {
-		if (file->kind == US_FILE_REGULAR && !us_local_is_begun(file) &&
-		    !us_job_stopping(worker->job)) {
+		if (is_to_be_created(file) && !us_job_stopping(worker->job)) {
 			turn = take_turn(turn, shared_listing(file));
 			us_local_create(worker, file);
 		}
@@ -118,10 +86,8 @@ static bool local_put(struct us_worker *worker, struct us_file *first, bool wait
 		}
 		if (us_job_stopping(worker->job) && !us_local_is_begun(file)) {
 			us_local_abandon(worker, file);
-		} else if (file->kind == US_FILE_SYMLINK) {
-			put_symlink(worker, file);
 		} else {
-			us_local_write(worker, file);
+			put_one(worker, file);
 		}
 	}
 	return true;
@@ -129,6 +95,7 @@ static bool local_put(struct us_worker *worker, struct us_file *first, bool wait
 
 const struct us_sink_ops us_local_sink = {
 	.open_dir = us_local_open_dst,
+	.look = us_local_look,
 	.put = local_put,
 	.abandon = us_local_abandon,
 	.finish_dir = us_local_finish_dst,

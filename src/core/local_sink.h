@@ -13,6 +13,9 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+struct us_dir;
+struct us_handle;
+struct us_place;
 struct usync_job;
 
 extern const struct us_sink_ops us_local_sink;
@@ -29,22 +32,48 @@ extern const struct us_sink_ops us_local_sink;
 void us_local_open_dst(struct us_worker *worker, struct us_dir_open *opening);
 void us_local_finish_dst(struct us_worker *worker, struct us_dir *dir);
 
-/**
- * local_write.c: the permission bits of SRC for the copy DST.  Set-user-ID and set-group-ID are a grant by the
- * owner to a group, so they go only to a copy that has the same owner and group.
- */
-mode_t us_local_kept_mode(const struct statx *src, const struct statx *dst);
+/** local_look.c: member of us_local_sink. */
+void us_local_look(struct us_worker *worker, struct us_file *file);
 
 /**
- * local_mkdir.c: note in DIR what its open destination is (DST), and what the source's mode (SRC) comes to there.
+ * local_look.c: hold the part in hand of FILE against what is in the destination.
+ * @return 1 when they are the same, 0 when not, or a negative errno.
  */
-void us_local_know_dst(struct us_dir *dir, const struct statx *src, const struct statx *dst);
+int us_local_compare_part(struct us_worker *worker, struct us_file *file);
+
+/** local_look.c: the same for the target of a symbolic link. */
+int us_local_compare_symlink(const struct us_file *file);
+
+/** local_attributes.c: the permission bits to make FILE with: never more than it will have. */
+mode_t us_local_create_mode(const struct us_worker *worker, const struct us_file *file);
 
 /**
- * local_mkdir.c: let the owner into FD, the destination of DIR, until the end sets its mode: it may be a read-only
- * directory of an earlier copy.
+ * local_attributes.c: give what was just made of FILE its attributes.
+ * @return false when it counts as failed now.
  */
-void us_local_admit_owner(struct us_dir *dir, int fd);
+bool us_local_set_new(struct us_worker *worker, const struct us_place *place, struct us_file *file,
+                      const struct us_handle *handle);
+
+/** local_attributes.c: set those that differ, of a FILE whose contents are right, and let it go. */
+void us_local_put_attributes(struct us_worker *worker, struct us_file *file);
+
+/** local_make.c: make what is no regular file, or replace what stands there, and let it go. */
+void us_local_make(struct us_worker *worker, struct us_file *file);
+
+/** local_mkdir.c: note in DIR what its open destination is. */
+void us_local_know_dst(struct us_dir *dir, const struct statx *dst);
+
+/**
+ * local_mkdir.c: let the owner write in the destination of DIR, until the end sets its mode.
+ * @return true when he could not before.
+ */
+bool us_local_admit_owner(struct us_dir *dir);
+
+/**
+ * local_mkdir.c: what differs between DIR's source and its destination, which is NOW.
+ * @return USYNC_CHANGE_ bits, or 0 after a failure that was reported.
+ */
+uint32_t us_local_dir_changes(struct us_worker *worker, struct us_dir *dir, const struct statx *now);
 
 /** local_mkdir.c: true when new entries of the open directory FD take a default ACL. */
 bool us_local_has_default_acl(int fd);

@@ -88,6 +88,7 @@ static enum us_fill local_fill(struct us_worker *worker, bool wait)
 const struct us_source_ops us_local_source = {
 	.fill = local_fill,
 	.dir_opened = us_local_list,
+	.looked = us_local_looked,
 	.more = us_local_more,
 	.close = us_local_close,
 };

@@ -8,6 +8,7 @@
 
 #include "core/source.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct us_dir;
@@ -29,8 +30,32 @@ void us_local_hand_out(struct us_worker *worker, struct us_listing *listing);
 /** local_walk.c: give the second half of the worker's slice away, when it is worth a task of its own. */
 void us_local_share_slice(struct us_worker *worker);
 
-/** local_read.c: begin the next entry of the worker's slice. */
+/** local_begin.c: begin the next entry of the worker's slice. */
 void us_local_begin_entry(struct us_worker *worker);
+
+/** local_begin.c: member of us_local_source. */
+void us_local_looked(struct us_worker *worker, struct us_file *file);
+
+/** local_begin.c: get FILE's contents, or what stands for them, on their way; also when it had no memory before. */
+void us_local_begin_contents(struct us_worker *worker, struct us_file *file);
+
+/** local_begin.c: FILE could not be begun or read: report it and take it out. */
+void us_local_lose(struct us_worker *worker, struct us_file *file, const char *what, int error);
+
+/** local_begin.c: keep the extended attributes of FILE for the sink.  @return false when it was lost by that. */
+bool us_local_read_xattrs(struct us_worker *worker, struct us_file *file);
+
+/**
+ * local_begin.c: see whether FILE is another name of a file that came before.
+ * @return false when its way is another one from here on.
+ */
+bool us_local_claim(struct us_worker *worker, struct us_file *file);
+
+/** local_begin.c: FILE is at its end: let the other names of its inode go on. */
+void us_local_settle(struct us_worker *worker, struct us_file *file);
+
+/** local_read.c: open FILE and read it. */
+void us_local_open_file(struct us_worker *worker, struct us_file *file);
 
 /** local_read.c: the members of us_local_source. */
 void us_local_more(struct us_worker *worker, struct us_file *file);

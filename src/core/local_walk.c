@@ -20,11 +20,13 @@
 #include "core/report.h"
 #include "core/sink.h"
 #include "core/worker.h"
+#include "core/xattrs.h"
 #include "sys/call.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 
 /** Steps of opening the source's side. */
 enum {
@@ -73,6 +75,40 @@ static void start_open(struct us_worker *worker, struct us_dir_open *opening)
 	us_io_run(&worker->io, &opening->op, worker);
 }
 
+/** The source's side is known: remember it, and on to the sink. */
+static void hand_over(struct us_worker *worker, struct us_dir_open *opening)
+{
+	struct us_dir *dir = opening->dir;
+	struct us_handle handle = {.fd = opening->fd[US_SRC]};
+	unsigned int kinds = worker->job->keep.xattr_kinds;
+	int ret = us_dir_set_source(dir, &opening->stx);
+
+	if (handle.fd < 0) {
+		handle = (struct us_handle){.fd = dir->parent->fd[US_SRC], .name = us_dir_name(dir, US_SRC)};
+	}
+	if (ret == 0 && kinds != 0) {
+		ret = us_xattrs_read(&handle, kinds, &dir->source->xattrs);
+	}
+	if (ret < 0) {
+		fail_opening(worker, opening, "read extended attributes", ret);
+		return;
+	}
+	worker->job->sink->open_dir(worker, opening);
+}
+
+/** True when DIR, which is STX, is a mount point that is not to be looked into. */
+static bool is_mount(const struct usync_job *job, const struct us_dir *dir, const struct statx *stx)
+{
+	const struct statx *parent = &dir->parent->source->stx;
+
+	if (!job->options.one_file_system || dir->parent->is_virtual) {
+		return false;
+	}
+	return parent->stx_dev_major != stx->stx_dev_major || parent->stx_dev_minor != stx->stx_dev_minor ||
+	       ((parent->stx_mask & stx->stx_mask & STATX_MNT_ID) != 0 &&
+	        parent->stx_mnt_id != stx->stx_mnt_id);
+}
+
 /** A directory that may not be read is still made, as cp and rsync do; what is in it is a failure. */
 static void open_unreadable(struct us_worker *worker, struct us_dir_open *opening, int error)
 {
@@ -85,8 +121,7 @@ static void open_unreadable(struct us_worker *worker, struct us_dir_open *openin
 		return;
 	}
 	us_report_failed(worker, &(struct us_place){.dir = dir, .side = US_SRC}, "open directory", error);
-	dir->mtime = opening->stx.stx_mtime;
-	worker->job->sink->open_dir(worker, opening);
+	hand_over(worker, opening);
 }
 
 /** The source's side was opened, or not. */
@@ -138,9 +173,13 @@ static void after_stat(struct us_worker *worker, struct us_dir_open *opening)
 		us_worker_dir_failed(worker, opening);
 		return;
 	}
-	dir->identity[US_SRC] = us_identity_of(&opening->stx);
-	dir->mtime = opening->stx.stx_mtime;
-	worker->job->sink->open_dir(worker, opening);
+	if (is_mount(worker->job, dir, &opening->stx)) {
+		us_close(opening->fd[US_SRC]);
+		opening->fd[US_SRC] = -1;
+	} else {
+		dir->identity[US_SRC] = us_identity_of(&opening->stx);
+	}
+	hand_over(worker, opening);
 }
 
 /** An op of the source's side is done. */
@@ -205,30 +244,82 @@ static unsigned char resolve_type(const struct us_dir *dir, const struct us_dent
 	return (unsigned char)IFTODT(stx.stx_mode);
 }
 
+/** The path of an entry from the root of the copy, for the filter. */
+struct entry_path {
+	char *text;
+	size_t prefix; /**< Bytes of the directory's path, with its slash. */
+};
+
+/** Room behind the directory's path: no file system has longer names. */
+#define ENTRY_NAME_MAX 4096u
+
+/** Make the path of what is in DIR. */
+static int init_path(struct entry_path *path, const struct us_worker *worker, const struct us_dir *dir)
+{
+	const struct us_filter *filter = &worker->job->filter;
+	char *relative = filter->needs_path ? us_dir_relative_path(dir, NULL) : strdup("");
+
+	*path = (struct entry_path){0};
+	if (relative == NULL) {
+		return -ENOMEM;
+	}
+	path->prefix = strlen(relative);
+	path->text = malloc(path->prefix + 1 + ENTRY_NAME_MAX);
+	if (path->text != NULL) {
+		memcpy(path->text, relative, path->prefix);
+		if (path->prefix > 0) {
+			path->text[path->prefix++] = '/';
+		}
+	}
+	free(relative);
+	return path->text != NULL ? 0 : -ENOMEM;
+}
+
+/** True when a rule leaves DENT out. */
+static bool is_excluded(const struct us_worker *worker, struct entry_path *path, const struct us_dent *dent,
+                        unsigned char type)
+{
+	char *name = path->text + path->prefix;
+
+	memcpy(name, dent->name, us_min((size_t)dent->length + 1, (size_t)ENTRY_NAME_MAX));
+	return us_filter_excludes(&worker->job->filter, path->text, name, type == DT_DIR);
+}
+
+/** Add one entry to the listing or the children, unless it is left out. */
+static int add_entry(struct us_worker *worker, struct us_dir *dir, struct us_listing *listing,
+                     struct children *children, struct entry_path *path, const struct us_dent *dent)
+{
+	unsigned char type = resolve_type(dir, dent);
+
+	if (path->text != NULL && is_excluded(worker, path, dent, type)) {
+		us_count(&worker->counts.skipped, 1);
+		return 0;
+	}
+	return type == DT_DIR ? add_child(children, dir, dent)
+	                      : us_listing_add(listing, dent->ino, type, dent->name, NULL);
+}
+
 /** Read entries until the end (0), the bound of one listing (1), or an error. */
 static int read_part(struct us_worker *worker, struct us_dir *dir, struct us_listing *listing,
                      struct children *children)
 {
 	bool crowded = us_feed_length(worker->job->feed) > US_POLICY_CROWD;
 	size_t max_children = crowded ? US_POLICY_CHILDREN_CROWDED : US_POLICY_CHILDREN;
+	struct entry_path path = {0};
 	struct us_dent dent;
+	bool full = false;
 	int ret = us_dents_begin(&worker->dents, dir->fd[US_SRC], dir->resume);
 
-	while (ret == 0 && (ret = us_dents_next(&worker->dents, &dent)) > 0) {
-		unsigned char type = resolve_type(dir, &dent);
-
-		if (type == DT_DIR) {
-			ret = add_child(children, dir, &dent);
-		} else {
-			ret = us_listing_add(listing, dent.ino, type, dent.name, NULL);
-		}
-		dir->resume = dent.next;
-		if (ret == 0 && (children->nr >= max_children ||
-		                 us_listing_bytes(listing) >= US_POLICY_LISTING_BYTES)) {
-			return 1;
-		}
+	if (ret == 0 && worker->job->filter.nr > 0) {
+		ret = init_path(&path, worker, dir);
 	}
-	return ret;
+	while (ret == 0 && !full && (ret = us_dents_next(&worker->dents, &dent)) > 0) {
+		ret = add_entry(worker, dir, listing, children, &path, &dent);
+		dir->resume = dent.next;
+		full = children->nr >= max_children || us_listing_bytes(listing) >= US_POLICY_LISTING_BYTES;
+	}
+	free(path.text);
+	return ret == 0 && full ? 1 : ret;
 }
 
 /** Order of two child directories for qsort(3). */

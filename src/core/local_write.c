@@ -18,10 +18,12 @@
 #include "core/job.h"
 #include "core/report.h"
 #include "core/worker.h"
+#include "core/xattrs.h"
 #include "sys/call.h"
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 /** What was asked for last. */
@@ -103,44 +105,12 @@ void us_local_fail(struct us_worker *worker, struct us_file *file, const char *w
 	remove_file(worker, file);
 }
 
-mode_t us_local_kept_mode(const struct statx *src, const struct statx *dst)
-{
-	bool is_same = dst->stx_uid == src->stx_uid && dst->stx_gid == src->stx_gid;
-
-	return src->stx_mode & (is_same ? 07777 : 01777);
-}
-
-/** Give the copy its permission bits, where the create did not. */
-static int set_mode(const struct us_worker *worker, const struct us_file *file)
-{
-	mode_t created = file->stx.stx_mode & 0777 & ~worker->umask;
-	mode_t mode = file->stx.stx_mode & 07777;
-	struct statx dst;
-	int ret;
-
-	if ((mode & (S_ISUID | S_ISGID)) != 0) {
-		ret = us_statx(file->dst_fd, "", AT_EMPTY_PATH, &dst);
-		if (ret < 0) {
-			return ret;
-		}
-		mode = us_local_kept_mode(&file->stx, &dst);
-	}
-	return mode != created || file->dir->dst_acl ? us_fchmod(file->dst_fd, mode) : 0;
-}
-
-/** Mode and mtime, when all is written (a write clears set-id bits and sets the mtime). */
+/** Attributes, when all is written (a write clears set-id bits and sets the mtime). */
 static void set_attributes(struct us_worker *worker, struct us_file *file)
 {
 	struct us_place place = place_of(file);
-	int ret = set_mode(worker, file);
 
-	if (ret < 0) {
-		us_report_failed(worker, &place, "set mode", ret);
-		file->failed = true;
-	}
-	ret = us_set_mtime(file->dst_fd, &file->stx.stx_mtime);
-	if (ret < 0) {
-		us_report_failed(worker, &place, "set times", ret);
+	if (!us_local_set_new(worker, &place, file, &(struct us_handle){.fd = file->dst_fd})) {
 		file->failed = true;
 	}
 }
@@ -148,16 +118,65 @@ static void set_attributes(struct us_worker *worker, struct us_file *file)
 /** All is written: attributes, then close, whose answer counts. */
 static void complete(struct us_worker *worker, struct us_file *file)
 {
+	if (file->has_holes) {
+		int ret = us_ftruncate(file->dst_fd, file->offset + file->length);
+
+		if (ret < 0) {
+			us_local_fail(worker, file, "set size", ret);
+			return;
+		}
+	}
 	set_attributes(worker, file);
 	file->op = (struct us_op){.kind = US_OP_CLOSE, .fd = file->dst_fd};
 	file->dst_fd = -1;
 	start(worker, file, CLOSING);
 }
 
+/** A hole is a whole number of these, and lies so in the file. */
+#define HOLE_BLOCK 4096u
+
+/** Bytes from AT on in hand, to the end of the block they lie in. */
+static uint32_t block_length(const struct us_file *file, uint32_t at)
+{
+	uint32_t length = HOLE_BLOCK - (uint32_t)((file->offset + at) % HOLE_BLOCK);
+
+	return us_min(length, file->length - at);
+}
+
+/** True when the LENGTH bytes of DATA are zeros. */
+static bool is_zero(const char *data, uint32_t length)
+{
+	return data[0] == 0 && memcmp(data, data + 1, length - 1) == 0;
+}
+
+/** Pass over blocks of zeros. @return how many bytes there are up to the next ones. */
+static uint32_t skip_zeros(struct us_file *file)
+{
+	uint32_t at;
+
+	while (file->written < file->length) {
+		uint32_t length = block_length(file, file->written);
+
+		if (!is_zero(file->data + file->written, length)) {
+			break;
+		}
+		file->written += length;
+	}
+	for (at = file->written; at < file->length;) {
+		uint32_t length = block_length(file, at);
+
+		if (is_zero(file->data + at, length)) {
+			break;
+		}
+		at += length;
+	}
+	return at - file->written;
+}
+
 /** Ask for the next bytes in hand to be written, or go on where there are none. */
 static void write_rest(struct us_worker *worker, struct us_file *file)
 {
-	uint32_t left = file->length - file->written;
+	uint32_t left = file->find_zeros ? skip_zeros(file) : file->length - file->written;
 	int64_t offset = (int64_t)(file->offset + file->written);
 
 	if (left == 0) {
@@ -212,14 +231,15 @@ static void after_write(struct us_worker *worker, struct us_file *file)
 }
 
 /** The op that makes FILE as NAME. */
-static struct us_op create_op(const struct us_file *file, const char *name)
+static struct us_op create_op(const struct us_worker *worker, struct us_file *file, const char *name)
 {
+	file->made_mode = us_local_create_mode(worker, file);
 	return (struct us_op){
 		.kind = US_OP_OPENAT,
 		.fd = file->dir->fd[US_DST],
 		.path = name,
 		.flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY,
-		.mode = file->stx.stx_mode & 0777,
+		.mode = file->made_mode,
 		.done = step,
 	};
 }
@@ -230,7 +250,7 @@ static void create_temp(struct us_worker *worker, struct us_file *file)
 	char temp[US_TEMP_SIZE];
 
 	us_local_temp_name(worker, file, temp);
-	file->op = create_op(file, temp);
+	file->op = create_op(worker, file, temp);
 	us_call(&file->op);
 }
 
@@ -287,8 +307,9 @@ static void after_close(struct us_worker *worker, struct us_file *file)
 		}
 	}
 	if (!file->failed) {
+		file->done = true;
 		us_count(&worker->counts.files, 1);
-		us_report_copied(worker, &(struct us_place){file->dir, file->name, US_SRC});
+		us_report_file(worker, file);
 	}
 	us_worker_finished(worker, file);
 }
@@ -319,15 +340,58 @@ bool us_local_is_begun(const struct us_file *file)
 
 void us_local_create(struct us_worker *worker, struct us_file *file)
 {
-	file->op = create_op(file, file->dst_name);
+	us_local_admit_owner(file->dir);
+	file->op = create_op(worker, file, file->dst_name);
 	file->dst_state = CREATING;
 	file->is_queued = us_io_start(&worker->io, &file->op) == US_QUEUED;
+}
+
+/** The destination has the same bytes so far: go on, or end. */
+static void after_equal(struct us_worker *worker, struct us_file *file)
+{
+	if (!file->eof) {
+		us_worker_drained(worker, file);
+		return;
+	}
+	us_close(file->dst_fd);
+	file->dst_fd = -1;
+	file->kind = US_FILE_ATTRIBUTES;
+	us_local_put_attributes(worker, file);
+}
+
+/** It has others: write the file, from the start, for a replacement is made anew. */
+static void after_difference(struct us_worker *worker, struct us_file *file)
+{
+	us_close(file->dst_fd);
+	file->dst_fd = -1;
+	file->verdict = US_VERDICT_COPY;
+	file->changes |= USYNC_CHANGE_VALUE | USYNC_CHANGE_CONTENT;
+	file->offset = 0;
+	file->length = 0;
+	file->eof = false;
+	us_worker_drained(worker, file);
+}
+
+/** Hold the part in hand against what there is. */
+static void compare_part(struct us_worker *worker, struct us_file *file)
+{
+	int ret = us_local_compare_part(worker, file);
+
+	if (ret < 0) {
+		us_local_fail(worker, file, "compare", ret);
+	} else if (ret > 0) {
+		after_equal(worker, file);
+	} else {
+		after_difference(worker, file);
+	}
 }
 
 void us_local_write(struct us_worker *worker, struct us_file *file)
 {
 	if (file->dst_state == CREATING) {
 		after_create(worker, file);
+	} else if (file->verdict == US_VERDICT_COMPARE) {
+		compare_part(worker, file);
 	} else {
 		file->written = 0;
 		write_rest(worker, file);

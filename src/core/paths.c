@@ -6,6 +6,7 @@
 #include "sys/call.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -201,4 +202,27 @@ int us_path_make(const char *path, mode_t mode)
 		last = us_statx(AT_FDCWD, path, 0, &stx); /* A dangling link has the name, and is no directory. */
 	}
 	return last == -ENOENT && ret < 0 ? ret : last;
+}
+
+int us_path_open_beneath(int root, const char *path)
+{
+	int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW;
+	int fd = us_openat(root, ".", flags, 0);
+	char name[NAME_MAX + 1];
+
+	while (fd >= 0 && *path != '\0') {
+		size_t length = strcspn(path, "/");
+		int next = -ENAMETOOLONG;
+
+		if (length <= NAME_MAX) {
+			memcpy(name, path, length);
+			name[length] = '\0';
+			next = us_openat(fd, name, flags, 0);
+		}
+		us_close(fd);
+		fd = next;
+		path += length;
+		path += strspn(path, "/");
+	}
+	return fd;
 }

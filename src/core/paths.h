@@ -40,6 +40,14 @@ enum us_path_relation {
  */
 int us_path_is_within(const char *path, const struct us_identity *identity);
 
+/**
+ * Open the directory PATH below the directory ROOT, whose names are no symbolic links ("" is ROOT itself).  PATH may be
+ * longer than PATH_MAX.
+ *
+ * @return a descriptor (O_PATH) or a negative errno: -ELOOP for a link.
+ */
+int us_path_open_beneath(int root, const char *path);
+
 /** Make the directory PATH and its missing parents.  @return 0 (also when it exists) or a negative errno. */
 int us_path_make(const char *path, mode_t mode);
 

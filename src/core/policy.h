@@ -44,6 +44,9 @@
 /** Files handed to the sink together. */
 #define US_POLICY_GROUP 64u
 
+/** And so many bytes at most, unless one alone has more: what was read is written while the processor has it cached. */
+#define US_POLICY_GROUP_BYTES (256u << 10)
+
 /** Directories being opened at a time by each worker (more than one only when opens go to the ring). */
 #define US_POLICY_OPENING 64u
 

@@ -3,6 +3,7 @@
 #include "core/report.h"
 
 #include "base/us.h"
+#include "core/file.h"
 #include "core/job.h"
 #include "core/worker.h"
 
@@ -78,11 +79,14 @@ void us_report_stop(struct usync_job *job, const struct us_place *place, const c
 	atomic_store(&job->stopping, true);
 }
 
-void us_report_failed(struct us_worker *worker, const struct us_place *place, const char *what, int error)
+void us_report_attribute(struct us_worker *worker, const struct us_place *place, const char *what, int error,
+                         bool counted)
 {
 	struct usync_job *job = worker->job;
 
-	us_count(&worker->counts.failed, 1);
+	if (counted) {
+		us_count(&worker->counts.failed, 1);
+	}
 	if (is_final(place->side, error)) {
 		us_report_stop(job, place, what, error);
 	}
@@ -92,16 +96,118 @@ void us_report_failed(struct us_worker *worker, const struct us_place *place, co
 	}
 }
 
+void us_report_failed(struct us_worker *worker, const struct us_place *place, const char *what, int error)
+{
+	us_report_attribute(worker, place, what, error, true);
+}
+
 void us_report_vanished(struct us_worker *worker, const struct us_place *place)
 {
 	us_count(&worker->counts.vanished, 1);
 	send_place(worker->job, USYNC_EVENT_VANISHED, place, "vanished while copying", 0);
 }
 
-void us_report_copied(struct us_worker *worker, const struct us_place *place)
+/** Tell of an entry: DIR itself when NAME is NULL. */
+static void send_copied(struct usync_job *job, const struct us_dir *dir, const char *name, const char *dst_name,
+                        struct usync_event *event)
 {
-	if (worker->job->options.report_copied) {
-		send_place(worker->job, USYNC_EVENT_COPIED, place, NULL, 0);
+	char *path = us_dir_path(dir, name, US_SRC);
+	char *relative = us_dir_relative_path(dir, dst_name);
+
+	event->type = USYNC_EVENT_COPIED;
+	event->path = path != NULL ? path : no_path;
+	event->name = relative != NULL ? relative : no_path;
+	send_event(job, event);
+	free(relative);
+	free(path);
+}
+
+void us_report_file(struct us_worker *worker, const struct us_file *file)
+{
+	struct usync_event event = {.mode = file->stx.stx_mode, .changes = file->changes, .target = file->target};
+
+	if (!worker->job->options.report_copied || file->changes == 0) {
+		return;
+	}
+	if (file->kind == US_FILE_SYMLINK) {
+		event.target = file->data;
+	}
+	send_copied(worker->job, file->dir, file->name, file->dst_name, &event);
+}
+
+void us_report_dir(struct us_worker *worker, const struct us_dir *dir, uint32_t changes)
+{
+	struct usync_event event = {.mode = dir->source->stx.stx_mode, .changes = changes};
+
+	if (worker->job->options.report_copied && changes != 0) {
+		send_copied(worker->job, dir, NULL, NULL, &event);
+	}
+}
+
+/** Which of the kinds an attribute is counted under. */
+static enum us_lack_kind lack_kind(enum usync_keep kind)
+{
+	switch (kind) {
+	case USYNC_KEEP_OWNER:
+		return US_LACK_OWNER;
+	case USYNC_KEEP_XATTR:
+		return US_LACK_XATTR;
+	case USYNC_KEEP_ACL:
+		return US_LACK_ACL;
+	default:
+		return US_LACK_ATIME;
+	}
+}
+
+void us_report_lack(struct us_worker *worker, const struct us_place *place, enum usync_keep kind, int error)
+{
+	struct usync_job *job = worker->job;
+	struct us_lack *lack = &job->lacks[lack_kind(kind)];
+
+	if (atomic_fetch_add(&lack->nr, 1) > 0) {
+		return;
+	}
+	pthread_mutex_lock(&job->event_lock);
+	lack->error = error;
+	lack->first = us_dir_path(place->dir, place->name, place->side);
+	pthread_mutex_unlock(&job->event_lock);
+}
+
+void us_report_no_link(struct us_worker *worker, const struct us_place *place, int error)
+{
+	if (!atomic_exchange(&worker->job->no_link_noted, true)) {
+		send_place(worker->job, USYNC_EVENT_WARNING, place,
+		           "a hard link can't be made here; such names are copied instead", error);
+	}
+}
+
+void us_report_lacks(struct usync_job *job)
+{
+	static const char *const names[] = {
+		[US_LACK_OWNER] = "owner or group",
+		[US_LACK_XATTR] = "extended attributes",
+		[US_LACK_ACL] = "ACL",
+		[US_LACK_ATIME] = "access time",
+	};
+
+	for (unsigned int i = 0; i < US_LACK_NR; i++) {
+		struct us_lack *lack = &job->lacks[i];
+		uint64_t nr = atomic_load(&lack->nr);
+		char text[128];
+
+		if (nr == 0) {
+			continue;
+		}
+		snprintf(text, sizeof(text), "%s could not be kept (%llu %s; this is the first)", names[i],
+		         (unsigned long long)nr, nr == 1 ? "entry" : "entries");
+		send_event(job, &(struct usync_event){
+			.type = USYNC_EVENT_WARNING,
+			.path = lack->first != NULL ? lack->first : no_path,
+			.what = text,
+			.error = -lack->error,
+		});
+		free(lack->first);
+		lack->first = NULL;
 	}
 }
 

@@ -9,6 +9,9 @@
 #include "core/dir.h"
 #include "usync.h"
 
+#include <stdbool.h>
+
+struct us_file;
 struct us_worker;
 struct usync_job;
 
@@ -30,8 +33,24 @@ void us_report_failed(struct us_worker *worker, const struct us_place *place, co
 /** An entry of the source was gone when its turn came. */
 void us_report_vanished(struct us_worker *worker, const struct us_place *place);
 
-/** An entry is complete; told only to callers that asked for it. */
-void us_report_copied(struct us_worker *worker, const struct us_place *place);
+/** FILE is complete; told only to callers that asked for it, and only when something changed. */
+void us_report_file(struct us_worker *worker, const struct us_file *file);
+
+/** The same for a directory. */
+void us_report_dir(struct us_worker *worker, const struct us_dir *dir, uint32_t changes);
+
+/** An attribute of KIND can't be kept, which is told once, at the end. */
+void us_report_lack(struct us_worker *worker, const struct us_place *place, enum usync_keep kind, int error);
+
+/** A hard link could not be made and the file is copied instead: told once. */
+void us_report_no_link(struct us_worker *worker, const struct us_place *place, int error);
+
+/** Tell of what us_report_lack() collected. */
+void us_report_lacks(struct usync_job *job);
+
+/** One of several calls for one entry failed: as us_report_failed(), but COUNTED only once an entry. */
+void us_report_attribute(struct us_worker *worker, const struct us_place *place, const char *what, int error,
+                         bool counted);
 
 /** A choice that was made, in printf form. */
 void us_report_note(struct usync_job *job, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -22,6 +22,12 @@ struct us_sink_ops {
 	void (*open_dir)(struct us_worker *worker, struct us_dir_open *opening);
 
 	/**
+	 * See what there is of FILE, of which the source has set stx, kind and xattrs: sets file->verdict and
+	 * file->changes, then us_worker_looked(), at once or when its op is done.
+	 */
+	void (*look)(struct us_worker *worker, struct us_file *file);
+
+	/**
 	 * Write away the parts in hand of the files from FIRST on (linked by next).  Each goes to us_worker_drained()
 	 * or, after its last part, us_worker_finished(), at once or when its op is done.  They come together so that
 	 * what they have in common, such as a directory's lock, is paid for once.

@@ -32,6 +32,9 @@ struct us_source_ops {
 	/** DIR is open on both sides, and pinned: go on with what is in it. */
 	void (*dir_opened)(struct us_worker *worker, struct us_dir *dir);
 
+	/** The sink has looked at what there is of FILE, and file->verdict says what is to become of it. */
+	void (*looked)(struct us_worker *worker, struct us_file *file);
+
 	/** Get the next part of FILE, whose last was written: us_worker_filled() or us_worker_lost(). */
 	void (*more)(struct us_worker *worker, struct us_file *file);
 

@@ -19,10 +19,12 @@
 #include "core/paths.h"
 #include "core/report.h"
 #include "core/worker.h"
+#include "core/xattrs.h"
 #include "sys/call.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,16 +90,25 @@ static int check_into_self(struct usync_job *job, const char *source, const stru
 	return 0;
 }
 
-/** Open the directory PATH, made with its parents where missing. @return a descriptor or -errno. */
+/** What stands for the descriptor of a destination that a dry run does not make. */
+#define NO_DESTINATION INT_MAX
+
+/**
+ * Open the directory PATH, made with its parents where missing.
+ * @return a descriptor, NO_DESTINATION, or -errno.
+ */
 static int open_destination(struct usync_job *job, const char *path, struct statx *stx)
 {
 	int fd;
-	int ret = us_path_make(path, 0777);
+	int ret = job->options.dry_run ? 0 : us_path_make(path, 0777);
 
 	if (ret < 0) {
 		return refuse_call(job, path, "make directory", ret);
 	}
 	fd = us_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+	if (fd == -ENOENT && job->options.dry_run) {
+		return NO_DESTINATION;
+	}
 	if (fd < 0) {
 		return refuse_call(job, path, "open destination", fd);
 	}
@@ -115,21 +126,47 @@ static int make_root(struct usync_job *job, const char *src, int src_fd, const s
 {
 	struct us_dir *root = us_dir_new(NULL, src, dst);
 
+	if (dst_fd == NO_DESTINATION) {
+		dst_fd = -1;
+	}
 	if (root == NULL) {
 		us_close(src_fd);
-		us_close(dst_fd);
+		if (dst_fd >= 0) {
+			us_close(dst_fd);
+		}
 		return refuse(job, -ENOMEM, "out of memory");
 	}
 	root->identity[US_SRC] = us_identity_of(src_stx);
-	root->mtime = src_stx->stx_mtime;
-	us_local_know_dst(root, src_stx, dst_stx);
-	root->dst_acl = us_local_has_default_acl(dst_fd);
+	if (us_dir_set_source(root, src_stx) < 0) {
+		us_dir_free(root);
+		us_close(src_fd);
+		if (dst_fd >= 0) {
+			us_close(dst_fd);
+		}
+		return refuse(job, -ENOMEM, "out of memory");
+	}
+	if (dst_fd >= 0) {
+		us_local_know_dst(root, dst_stx);
+		root->dst_acl = us_local_has_default_acl(dst_fd);
+	} else {
+		root->dst_new = true;
+	}
 	root->opened = true;
 	job->root = root;
 	job->dst_root = root->identity[US_DST];
 	/* This pin is given up by the end of the root (us_dircache_close): it is never closed before. */
 	us_dircache_adopt(&job->dirs, root, src_fd, dst_fd);
 	return 0;
+}
+
+/** Keep the source root's extended attributes for the end. */
+static int read_root_xattrs(struct usync_job *job)
+{
+	struct us_handle handle = {.fd = job->root->fd[US_SRC]};
+	unsigned int kinds = job->keep.xattr_kinds;
+	int ret = kinds != 0 ? us_xattrs_read(&handle, kinds, &job->root->source->xattrs) : 0;
+
+	return ret < 0 ? refuse_call(job, job->sources[0], "read extended attributes", ret) : 0;
 }
 
 /** One directory whose copy DESTINATION becomes. */
@@ -168,7 +205,10 @@ static int open_tree(struct usync_job *job, const struct source *source)
 	if (ret < 0) {
 		return ret;
 	}
-	us_local_admit_owner(job->root, dst_fd);
+	ret = read_root_xattrs(job);
+	if (ret < 0) {
+		return ret;
+	}
 	task.dir = job->root;
 	return us_feed_push(job->feed, 0, &task);
 }

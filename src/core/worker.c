@@ -99,6 +99,7 @@ void us_worker_fini(struct us_worker *worker)
 	free(worker->files);
 	free(worker->slices);
 	free(worker->dir_opens);
+	free(worker->compare_buf);
 	worker->files = NULL;
 	worker->slices = NULL;
 	worker->dir_opens = NULL;
@@ -148,9 +149,16 @@ void us_worker_return_file(struct us_worker *worker, struct us_file *file)
 	us_bufpool_put(&worker->bufs, file->data);
 	us_pipepool_put(&worker->pipes, file->pipe, file->piped == 0);
 	put_slice(worker, file->slice);
+	free(file->xattrs);
+	free(file->target);
 	file->next = worker->free;
 	worker->free = file;
 	worker->nr_files--;
+}
+
+void us_worker_looked(struct us_worker *worker, struct us_file *file)
+{
+	worker->job->source->looked(worker, file);
 }
 
 void us_worker_filled(struct us_worker *worker, struct us_file *file)
@@ -159,6 +167,7 @@ void us_worker_filled(struct us_worker *worker, struct us_file *file)
 	*worker->ready_end = file;
 	worker->ready_end = &file->next;
 	worker->nr_ready++;
+	worker->ready_bytes += file->length;
 }
 
 void us_worker_lost(struct us_worker *worker, struct us_file *file)
@@ -282,33 +291,47 @@ void us_worker_put_dir(struct us_worker *worker, struct us_dir *dir)
 	}
 }
 
-/** Take a group off the ready ones, and tell its last and its size. */
-static struct us_file *take_group(struct us_worker *worker, struct us_file **last, unsigned int *nr)
-{
-	struct us_file *first = worker->ready;
+/** Files that go to the sink together. */
+struct group {
+	struct us_file *first;
+	struct us_file *last;
+	unsigned int nr;
+	uint64_t bytes;
+};
 
-	*last = first;
-	for (*nr = 1; *nr < US_POLICY_GROUP && (*last)->next != NULL; (*nr)++) {
-		*last = (*last)->next;
+/** Take a group off the ready ones. */
+static struct group take_group(struct us_worker *worker)
+{
+	struct us_file *file = worker->ready;
+	struct group group = {.first = file, .last = file, .nr = 1, .bytes = file->length};
+
+	for (file = file->next; file != NULL && group.nr < US_POLICY_GROUP &&
+	                        group.bytes + file->length <= US_POLICY_GROUP_BYTES;
+	     file = file->next) {
+		group.last = file;
+		group.nr++;
+		group.bytes += file->length;
 	}
-	worker->ready = (*last)->next;
+	worker->ready = group.last->next;
 	if (worker->ready == NULL) {
 		worker->ready_end = &worker->ready;
 	}
-	(*last)->next = NULL;
-	worker->nr_ready -= *nr;
-	return first;
+	group.last->next = NULL;
+	worker->nr_ready -= group.nr;
+	worker->ready_bytes -= group.bytes;
+	return group;
 }
 
 /** Put a group back to where it was taken from. */
-static void return_group(struct us_worker *worker, struct us_file *first, struct us_file *last, unsigned int nr)
+static void return_group(struct us_worker *worker, const struct group *group)
 {
 	if (worker->ready == NULL) {
-		worker->ready_end = &last->next;
+		worker->ready_end = &group->last->next;
 	}
-	last->next = worker->ready;
-	worker->ready = first;
-	worker->nr_ready += nr;
+	group->last->next = worker->ready;
+	worker->ready = group->first;
+	worker->nr_ready += group->nr;
+	worker->ready_bytes += group->bytes;
 }
 
 /**
@@ -320,12 +343,10 @@ static void return_group(struct us_worker *worker, struct us_file *first, struct
 static bool put_ready(struct us_worker *worker, bool wait)
 {
 	while (worker->ready != NULL) {
-		struct us_file *last;
-		unsigned int nr;
-		struct us_file *first = take_group(worker, &last, &nr);
+		struct group group = take_group(worker);
 
-		if (!worker->job->sink->put(worker, first, wait)) {
-			return_group(worker, first, last, nr);
+		if (!worker->job->sink->put(worker, group.first, wait)) {
+			return_group(worker, &group);
 			return false;
 		}
 	}
@@ -368,13 +389,17 @@ static bool fill(struct us_worker *worker)
 {
 	const struct usync_job *job = worker->job;
 	unsigned int next_put = US_POLICY_GROUP;
+	uint64_t next_bytes = US_POLICY_GROUP_BYTES;
 
 	while (worker->free != NULL && worker->starved == NULL) {
 		bool idle = worker->nr_files == 0 && worker->nr_opening == 0;
 
-		if (worker->nr_ready >= next_put) {
-			next_put = put_ready(worker, false) ? US_POLICY_GROUP
-			                                    : worker->nr_ready + US_POLICY_GROUP / 4;
+		if (worker->nr_ready >= next_put || worker->ready_bytes >= next_bytes) {
+			bool taken = put_ready(worker, false);
+
+			next_put = taken ? US_POLICY_GROUP : worker->nr_ready + US_POLICY_GROUP / 4;
+			next_bytes = taken ? US_POLICY_GROUP_BYTES
+			                   : worker->ready_bytes + US_POLICY_GROUP_BYTES / 4;
 		}
 		switch (job->source->fill(worker, idle)) {
 		case US_FILL_STARTED:
@@ -412,10 +437,11 @@ static void run(struct us_worker *worker)
 static void drop_umask(struct us_worker *worker)
 {
 	if (unshare(CLONE_FS) == 0) {
-		umask(0);
+		worker->user_umask = umask(0);
 		worker->umask = 0;
 	} else {
 		worker->umask = 0777; /* Not known: every mode is set after the create. */
+		worker->user_umask = 077;
 	}
 }
 

@@ -37,6 +37,10 @@ struct us_counts {
 	atomic_uint_fast64_t files;
 	atomic_uint_fast64_t directories;
 	atomic_uint_fast64_t symlinks;
+	atomic_uint_fast64_t specials;
+	atomic_uint_fast64_t links;
+	atomic_uint_fast64_t unchanged;
+	atomic_uint_fast64_t skipped;
 	atomic_uint_fast64_t bytes;
 	atomic_uint_fast64_t failed;
 	atomic_uint_fast64_t vanished;
@@ -60,6 +64,7 @@ struct us_worker {
 	struct us_file *ready;    /**< Those with a part for the sink, in order. */
 	struct us_file **ready_end;
 	unsigned int nr_ready;
+	uint64_t ready_bytes;
 	struct us_file *starved;  /**< Those that wait for memory, in order. */
 	struct us_file **starved_end;
 	struct us_dir_open *dir_opens; /**< Directories that can be opening at a time. */
@@ -68,6 +73,8 @@ struct us_worker {
 	unsigned int nr_opening;  /**< Directories being opened. */
 	uint64_t temp_number;     /**< The last temporary name's. */
 	mode_t umask;             /**< What the kernel takes away from the modes this thread creates with. */
+	mode_t user_umask;        /**< What the user wants taken away from modes that are not kept. */
+	char *compare_buf;        /**< job->chunk bytes, made when first needed. */
 	bool noatime;             /**< O_NOATIME was not refused yet. */
 
 	struct us_counts counts __attribute__((aligned(64)));
@@ -120,6 +127,9 @@ void us_worker_starve(struct us_worker *worker, struct us_file *file);
 void us_worker_retry_open(struct us_worker *worker, struct us_op *op);
 
 /* For sinks. */
+
+/** FILE's verdict is known. */
+void us_worker_looked(struct us_worker *worker, struct us_file *file);
 
 /** The part in hand of FILE is written away, and it was not the last. */
 void us_worker_drained(struct us_worker *worker, struct us_file *file);

@@ -23,8 +23,15 @@ static int check_options(const struct usync_options *options)
 	    !is_within(options->jobs, 1, USYNC_JOBS_MAX) ||
 	    !is_within(options->queue_depth, 1, USYNC_QUEUE_DEPTH_MAX) ||
 	    !is_within(options->chunk_size, USYNC_CHUNK_MIN, USYNC_CHUNK_MAX) ||
-	    options->io > USYNC_IO_SYNC || options->copy > USYNC_COPY_SPLICE) {
+	    options->io > USYNC_IO_SYNC || options->copy > USYNC_COPY_SPLICE ||
+	    options->compare > USYNC_COMPARE_NEVER || options->sparse > USYNC_SPARSE_NEVER ||
+	    (options->keep | options->keep_strictly) >= USYNC_KEEP_NONE * 2u) {
 		return -EINVAL;
+	}
+	for (size_t i = 0; i < options->nr_filters; i++) {
+		if (options->filters[i].pattern == NULL || options->filters[i].pattern[0] == '\0') {
+			return -EINVAL;
+		}
 	}
 	return 0;
 }
@@ -47,6 +54,41 @@ static int copy_paths(struct usync_job *job, const char *const *sources, size_t 
 	return 0;
 }
 
+/** Copy the caller's filters. */
+static int copy_filters(struct usync_job *job)
+{
+	const struct usync_filter *filters = job->options.filters;
+	size_t nr = job->options.nr_filters;
+
+	job->options.filters = NULL;
+	job->options.nr_filters = 0;
+	job->filters = calloc(nr + 1, sizeof(*job->filters));
+	job->patterns = calloc(nr + 1, sizeof(*job->patterns));
+	if (job->filters == NULL || job->patterns == NULL) {
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < nr; i++) {
+		job->patterns[i] = strdup(filters[i].pattern);
+		if (job->patterns[i] == NULL) {
+			return -ENOMEM;
+		}
+		job->filters[i] = (struct usync_filter){job->patterns[i], filters[i].include};
+		job->options.nr_filters = i + 1;
+	}
+	job->options.filters = job->filters;
+	return 0;
+}
+
+/** Free that copy. */
+static void free_filters(struct usync_job *job)
+{
+	for (size_t i = 0; i < job->options.nr_filters; i++) {
+		free(job->patterns[i]);
+	}
+	free(job->patterns);
+	free(job->filters);
+}
+
 int usync_job_new(struct usync_job **job, const struct usync_options *options,
                   const char *const *sources, size_t nr_sources, const char *destination)
 {
@@ -66,7 +108,10 @@ int usync_job_new(struct usync_job **job, const struct usync_options *options,
 	}
 	new->options = options != NULL ? *options : defaults;
 	pthread_mutex_init(&new->event_lock, NULL);
-	ret = copy_paths(new, sources, nr_sources, destination);
+	ret = copy_filters(new);
+	if (ret == 0) {
+		ret = copy_paths(new, sources, nr_sources, destination);
+	}
 	if (ret < 0) {
 		usync_job_free(new);
 		return ret;
@@ -118,6 +163,10 @@ void usync_job_stats(const struct usync_job *job, struct usync_stats *stats)
 		stats->files += load(&counts->files);
 		stats->directories += load(&counts->directories);
 		stats->symlinks += load(&counts->symlinks);
+		stats->specials += load(&counts->specials);
+		stats->links += load(&counts->links);
+		stats->unchanged += load(&counts->unchanged);
+		stats->skipped += load(&counts->skipped);
 		stats->bytes += load(&counts->bytes);
 		stats->failed += load(&counts->failed);
 		stats->vanished += load(&counts->vanished);
@@ -144,6 +193,7 @@ void usync_job_free(struct usync_job *job)
 	free(job->destination);
 	free(job->workers);
 	free(job->src_roots);
+	free_filters(job);
 	free(job->error_text);
 	pthread_mutex_destroy(&job->event_lock);
 	free(job);

@@ -6,8 +6,10 @@
 #include "base/us.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/uio.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 /** How often a transfer that can't be made just now is tried again, a millisecond apart. */
@@ -174,7 +176,7 @@ int us_fchmod(int fd, mode_t mode)
 
 int us_fchmodat(int dirfd, const char *path, mode_t mode)
 {
-	return call_retry("fchmod", fchmodat(dirfd, path, mode, 0));
+	return call_retry("fchmod", fchmodat(dirfd, path, mode, AT_SYMLINK_NOFOLLOW));
 }
 
 int us_readlinkat(int dirfd, const char *path, char *buf, size_t size)
@@ -182,25 +184,100 @@ int us_readlinkat(int dirfd, const char *path, char *buf, size_t size)
 	return call_retry("readlinkat", (int)readlinkat(dirfd, path, buf, size));
 }
 
-/** The pair that utimensat(2) takes to set the mtime alone. */
-static void mtime_only(struct timespec times[2], const struct statx_timestamp *mtime)
+int us_linkat(int olddir, const char *old, int newdir, const char *name)
 {
-	times[0] = (struct timespec){.tv_nsec = UTIME_OMIT};
-	times[1] = (struct timespec){.tv_sec = mtime->tv_sec, .tv_nsec = mtime->tv_nsec};
+	return call_retry("linkat", linkat(olddir, old, newdir, name, 0));
 }
 
-int us_set_mtime(int fd, const struct statx_timestamp *mtime)
+int us_mknodat(int dirfd, const char *path, mode_t mode, dev_t dev)
 {
-	struct timespec times[2];
-
-	mtime_only(times, mtime);
-	return call_retry("utimens", futimens(fd, times));
+	return call_retry("mknodat", mknodat(dirfd, path, mode, dev));
 }
 
-int us_set_mtime_at(int dirfd, const char *path, const struct statx_timestamp *mtime)
+int us_ftruncate(int fd, uint64_t size)
 {
-	struct timespec times[2];
+	return call_retry("ftruncate", ftruncate(fd, (off_t)size));
+}
 
-	mtime_only(times, mtime);
-	return call_retry("utimens", utimensat(dirfd, path, times, AT_SYMLINK_NOFOLLOW));
+int us_lseek(int fd, uint64_t offset, int whence, uint64_t *out)
+{
+	off_t at = lseek(fd, (off_t)offset, whence);
+
+	if (at < 0) {
+		return -errno;
+	}
+	*out = (uint64_t)at;
+	return 0;
+}
+
+int us_chown(int fd, const char *name, uid_t uid, gid_t gid)
+{
+	int flags = name != NULL ? AT_SYMLINK_NOFOLLOW : AT_EMPTY_PATH;
+
+	return call_retry("chown", fchownat(fd, name != NULL ? name : "", uid, gid, flags));
+}
+
+/** One time for utimensat(2). */
+static struct timespec time_or_omit(const struct statx_timestamp *time)
+{
+	if (time == NULL) {
+		return (struct timespec){.tv_nsec = UTIME_OMIT};
+	}
+	return (struct timespec){.tv_sec = time->tv_sec, .tv_nsec = time->tv_nsec};
+}
+
+int us_set_times(int fd, const char *name, const struct statx_timestamp *atime,
+                 const struct statx_timestamp *mtime)
+{
+	struct timespec times[2] = {time_or_omit(atime), time_or_omit(mtime)};
+
+	if (name == NULL) {
+		return call_retry("utimens", futimens(fd, times));
+	}
+	return call_retry("utimens", utimensat(fd, name, times, AT_SYMLINK_NOFOLLOW));
+}
+
+/** The path of NAME in the directory FD, in PATH where one has to be made.  @return NULL when it is too long. */
+static const char *path_of(char path[PATH_MAX], int fd, const char *name)
+{
+	if (fd == AT_FDCWD || name[0] == '/') {
+		return name;
+	}
+	return snprintf(path, PATH_MAX, "/proc/self/fd/%d/%s", fd, name) < PATH_MAX ? path : NULL;
+}
+
+/** One of the xattr calls: on the descriptor, or on the path AT that leads by way of it. */
+#define xattr_call(what, on_fd, on_path)                                              \
+	({                                                                            \
+		char path[PATH_MAX];                                                  \
+		const char *at = name != NULL ? path_of(path, fd, name) : NULL;       \
+		int xattr_result = -ENAMETOOLONG;                                     \
+		if (name == NULL) {                                                   \
+			xattr_result = call_retry(what, (int)(on_fd));                \
+		} else if (at != NULL) {                                              \
+			xattr_result = call_retry(what, (int)(on_path));              \
+		}                                                                     \
+		xattr_result;                                                         \
+	})
+
+int us_listxattr(int fd, const char *name, char *buf, size_t size)
+{
+	return xattr_call("listxattr", flistxattr(fd, buf, size), llistxattr(at, buf, size));
+}
+
+int us_getxattr(int fd, const char *name, const char *attribute, void *buf, size_t size)
+{
+	return xattr_call("getxattr", fgetxattr(fd, attribute, buf, size),
+	                  lgetxattr(at, attribute, buf, size));
+}
+
+int us_setxattr(int fd, const char *name, const char *attribute, const void *value, size_t size)
+{
+	return xattr_call("setxattr", fsetxattr(fd, attribute, value, size, 0),
+	                  lsetxattr(at, attribute, value, size, 0));
+}
+
+int us_removexattr(int fd, const char *name, const char *attribute)
+{
+	return xattr_call("removexattr", fremovexattr(fd, attribute), lremovexattr(at, attribute));
 }

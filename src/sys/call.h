@@ -42,15 +42,38 @@ int us_unlinkat(int dirfd, const char *path, int flags);
 int us_renameat(int olddir, const char *old, int newdir, const char *name);
 int us_symlinkat(const char *target, int dirfd, const char *path);
 int us_fchmod(int fd, mode_t mode);
+
+/** fchmodat(2); a symbolic link is not followed, and fails. */
 int us_fchmodat(int dirfd, const char *path, mode_t mode);
 
 /** readlinkat(2): the number of bytes put into BUF, without a NUL. */
 int us_readlinkat(int dirfd, const char *path, char *buf, size_t size);
 
-/** Set the mtime of an open file and leave the atime. */
-int us_set_mtime(int fd, const struct statx_timestamp *mtime);
+/** linkat(2): NAME in NEWDIR becomes another name of OLD in OLDDIR, which is not followed. */
+int us_linkat(int olddir, const char *old, int newdir, const char *name);
 
-/** The same for a name, which is not followed when it is a symbolic link. */
-int us_set_mtime_at(int dirfd, const char *path, const struct statx_timestamp *mtime);
+int us_mknodat(int dirfd, const char *path, mode_t mode, dev_t dev);
+int us_ftruncate(int fd, uint64_t size);
+
+/** lseek(2): 0 and the place in *OUT, or a negative errno. */
+int us_lseek(int fd, uint64_t offset, int whence, uint64_t *out);
+
+/*
+ * The following are about the open file FD when NAME is NULL, else about NAME in the directory FD, which is not
+ * followed when it is a symbolic link.
+ */
+
+/** chown(2); -1 leaves the user or the group. */
+int us_chown(int fd, const char *name, uid_t uid, gid_t gid);
+
+/** utimensat(2); a NULL leaves that time. */
+int us_set_times(int fd, const char *name, const struct statx_timestamp *atime,
+                 const struct statx_timestamp *mtime);
+
+/* listxattr(2) and its kin: the bytes that were put into BUF, or 0, or a negative errno. */
+int us_listxattr(int fd, const char *name, char *buf, size_t size);
+int us_getxattr(int fd, const char *name, const char *attribute, void *buf, size_t size);
+int us_setxattr(int fd, const char *name, const char *attribute, const void *value, size_t size);
+int us_removexattr(int fd, const char *name, const char *attribute);
 
 #endif /* US_SYS_CALL_H */

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* Lists of attributes and of patterns. */
+#include "cli/opts_values.h"
+
+#include "base/quote.h"
+#include "base/us.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/** All that can be kept. */
+#define KEEP_ALL (USYNC_KEEP_ARCHIVE | USYNC_KEEP_ATIME)
+
+/** The names of attributes; the last ones are cp's. */
+static const struct {
+	const char *name;
+	uint32_t bits;
+} keep_names[] = {
+	{"mode", USYNC_KEEP_MODE},   {"times", USYNC_KEEP_TIMES},  {"atime", USYNC_KEEP_ATIME},
+	{"owner", USYNC_KEEP_OWNER}, {"xattr", USYNC_KEEP_XATTR},  {"acl", USYNC_KEEP_ACL},
+	{"links", USYNC_KEEP_LINKS}, {"all", KEEP_ALL},            {"ownership", USYNC_KEEP_OWNER},
+	{"timestamps", USYNC_KEEP_TIMES},
+};
+
+/** Read a list of attributes. */
+static int parse_keep(const char *list, uint32_t *bits)
+{
+	const char *word = list;
+
+	*bits = 0;
+	for (;;) {
+		size_t length = strcspn(word, ",");
+		uint32_t found = 0;
+
+		for (size_t i = 0; i < us_array_size(keep_names); i++) {
+			if (strlen(keep_names[i].name) == length &&
+			    memcmp(keep_names[i].name, word, length) == 0) {
+				found = keep_names[i].bits;
+			}
+		}
+		if (found == 0) {
+			return -EINVAL;
+		}
+		*bits |= found;
+		if (word[length] == '\0') {
+			return 0;
+		}
+		word += length + 1;
+	}
+}
+
+int opts_store_keep(struct opts *opts, const struct option_def *def, const char *value)
+{
+	uint32_t bits = def->value;
+	int ret = value != NULL ? parse_keep(value, &bits) : 0;
+
+	if (ret < 0) {
+		return ret;
+	}
+	if (def->kind == KIND_DROP) {
+		opts->keep &= ~bits;
+		opts->job.keep_strictly &= ~bits;
+		return 0;
+	}
+	opts->keep |= bits;
+	if (def->kind == KIND_KEEP) {
+		opts->job.keep_strictly |= bits;
+	}
+	return 0;
+}
+
+int opts_store_filter(struct opts *opts, const char *pattern, bool include)
+{
+	size_t nr = opts->job.nr_filters;
+	struct usync_filter *filters;
+	char **patterns;
+
+	if (pattern[0] == '\0') {
+		return -EINVAL;
+	}
+	filters = reallocarray(opts->filters, nr + 1, sizeof(*filters));
+	if (filters == NULL) {
+		return -ENOMEM;
+	}
+	opts->filters = filters;
+	patterns = reallocarray(opts->patterns, nr + 1, sizeof(*patterns));
+	if (patterns == NULL) {
+		return -ENOMEM;
+	}
+	opts->patterns = patterns;
+	patterns[nr] = strdup(pattern);
+	if (patterns[nr] == NULL) {
+		return -ENOMEM;
+	}
+	filters[nr] = (struct usync_filter){patterns[nr], include};
+	opts->job.nr_filters = nr + 1;
+	return 0;
+}
+
+/** One line of a file of patterns. */
+static int store_line(struct opts *opts, char *line, bool include)
+{
+	size_t length = strlen(line);
+
+	if (length > 0 && line[length - 1] == '\n') {
+		line[--length] = '\0';
+	}
+	if (length > 0 && line[length - 1] == '\r') {
+		line[--length] = '\0';
+	}
+	if (line[0] == '\0' || line[0] == '#' || line[0] == ';') {
+		return 0;
+	}
+	if ((line[0] == '+' || line[0] == '-') && line[1] == ' ') {
+		include = line[0] == '+';
+		line += 2;
+	}
+	return opts_store_filter(opts, line, include);
+}
+
+/** Say what is wrong with a file of patterns. */
+static int file_error(FILE *err, const struct option_def *def, const char *path, int error)
+{
+	fprintf(err, "uring-sync: --%s: ", def->name);
+	us_quote_write(err, path);
+	fprintf(err, ": %s\n", error == -EINVAL ? "a line without a pattern" : strerror(-error));
+	return error;
+}
+
+int opts_store_filter_file(struct opts *opts, const struct option_def *def, const char *path, FILE *err)
+{
+	bool is_stdin = strcmp(path, "-") == 0;
+	FILE *in = is_stdin ? stdin : fopen(path, "re");
+	char *line = NULL;
+	size_t size = 0;
+	int ret = 0;
+
+	if (in == NULL) {
+		return file_error(err, def, path, -errno);
+	}
+	errno = 0;
+	while (ret == 0 && getline(&line, &size, in) >= 0) {
+		ret = store_line(opts, line, def->value != 0);
+	}
+	if (ret == 0 && ferror(in) != 0) {
+		ret = errno > 0 ? -errno : -EIO;
+	}
+	free(line);
+	if (!is_stdin) {
+		fclose(in);
+	}
+	return ret < 0 ? file_error(err, def, path, ret) : 0;
+}
+
+void opts_free(struct opts *opts)
+{
+	for (size_t i = 0; i < opts->job.nr_filters; i++) {
+		free(opts->patterns[i]);
+	}
+	free(opts->patterns);
+	free(opts->filters);
+	opts->patterns = NULL;
+	opts->filters = NULL;
+	opts->job.nr_filters = 0;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file opts_values.h
+ * Options whose values are lists: attributes, patterns.  Use opts.h from elsewhere.
+ */
+#ifndef US_CLI_OPTS_VALUES_H
+#define US_CLI_OPTS_VALUES_H
+
+#include "cli/opts.h"
+#include "cli/opts_table.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/** What a list of attributes may name. */
+#define OPTS_KEEP_NAMES "mode, times, atime, owner, xattr, acl, links, all"
+
+/** Keep or drop what VALUE names (NULL: what the option means without).  @return 0 or -EINVAL. */
+int opts_store_keep(struct opts *opts, const struct option_def *def, const char *value);
+
+/** Add a pattern.  @return 0, -EINVAL for an empty one, or -ENOMEM. */
+int opts_store_filter(struct opts *opts, const char *pattern, bool include);
+
+/**
+ * Add the patterns of a file ("-": standard input), one a line; empty lines and those that begin with # or ; are
+ * passed over, and "+ " or "- " before a pattern says which kind it is.
+ *
+ * @return 0, or a negative errno after it was described on ERR.
+ */
+int opts_store_filter_file(struct opts *opts, const struct option_def *def, const char *path, FILE *err);
+
+#endif /* US_CLI_OPTS_VALUES_H */

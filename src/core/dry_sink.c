@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* A directory that is not there yet has no descriptor on this side, and is new, as all in it is. */
+#include "core/dry_sink.h"
+
+#include "base/us.h"
+#include "core/file.h"
+#include "core/job.h"
+#include "core/local_sink.h"
+#include "core/paths.h"
+#include "core/report.h"
+#include "core/worker.h"
+#include "sys/call.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+/** See us_sink_ops. */
+static void dry_open_dir(struct us_worker *worker, struct us_dir_open *opening)
+{
+	struct us_dir *dir = opening->dir;
+	int parent = dir->parent->fd[US_DST];
+	int fd = -ENOENT;
+	int ret;
+
+	if (parent >= 0) {
+		fd = us_openat(parent, us_dir_name(dir, US_DST), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	}
+	ret = us_min(fd, 0);
+	if (fd >= 0) {
+		opening->fd[US_DST] = fd;
+		ret = us_statx(fd, "", AT_EMPTY_PATH, &opening->dst_stx);
+	}
+	if (ret < 0 && ret != -ENOENT) {
+		us_report_failed(worker, &(struct us_place){.dir = dir, .side = US_DST}, "make directory", ret);
+		for (enum us_side side = 0; side < US_SIDES; side++) {
+			if (opening->fd[side] >= 0) {
+				us_close(opening->fd[side]);
+			}
+		}
+		us_worker_dir_failed(worker, opening);
+		return;
+	}
+	dir->dst_new = fd < 0;
+	if (fd >= 0) {
+		us_local_know_dst(dir, &opening->dst_stx);
+	}
+	us_worker_dir_opened(worker, opening);
+}
+
+/** Close what was opened to compare FILE, and let it go. */
+static void let_go(struct us_worker *worker, struct us_file *file)
+{
+	if (file->dst_fd >= 0) {
+		us_close(file->dst_fd);
+		file->dst_fd = -1;
+	}
+	us_worker_finished(worker, file);
+}
+
+/** FILE would be done. */
+static void finish(struct us_worker *worker, struct us_file *file, atomic_uint_fast64_t *count)
+{
+	file->done = true;
+	us_count(count, 1);
+	us_report_file(worker, file);
+	let_go(worker, file);
+}
+
+/** FILE's contents are held against the destination's. */
+static void put_compared(struct us_worker *worker, struct us_file *file)
+{
+	int ret = us_local_compare_part(worker, file);
+
+	if (ret < 0) {
+		us_report_failed(worker, &(struct us_place){file->dir, file->dst_name, US_DST}, "compare", ret);
+		let_go(worker, file);
+	} else if (ret > 0 && !file->eof) {
+		us_worker_drained(worker, file);
+	} else if (ret > 0) {
+		finish(worker, file, &worker->counts.unchanged);
+	} else {
+		file->changes |= USYNC_CHANGE_VALUE | USYNC_CHANGE_CONTENT;
+		finish(worker, file, &worker->counts.files);
+	}
+}
+
+/** A symbolic link's target likewise. */
+static void put_symlink(struct us_worker *worker, struct us_file *file)
+{
+	if (file->verdict == US_VERDICT_COMPARE) {
+		if (us_local_compare_symlink(file) > 0) {
+			finish(worker, file, &worker->counts.unchanged);
+			return;
+		}
+		file->changes |= USYNC_CHANGE_VALUE | USYNC_CHANGE_CONTENT;
+	}
+	finish(worker, file, &worker->counts.symlinks);
+}
+
+/** True when FILE is a hard link already, as far as the destination exists. */
+static bool is_linked(const struct us_worker *worker, const struct us_file *file)
+{
+	int root = worker->job->root->fd[US_DST];
+	char *parent = strdup(file->target);
+	char *slash = parent != NULL ? strrchr(parent, '/') : NULL;
+	struct us_identity identity;
+	struct statx ours;
+	struct statx there;
+	bool linked = false;
+	int fd = -1;
+
+	if (parent != NULL && root >= 0 && file->dir->fd[US_DST] >= 0) {
+		*(slash != NULL ? slash : parent) = '\0';
+		fd = us_path_open_beneath(root, parent);
+	}
+	if (fd >= 0) {
+		const char *name = slash != NULL ? slash + 1 : file->target;
+
+		if (us_statx(fd, name, AT_SYMLINK_NOFOLLOW, &ours) == 0 &&
+		    us_statx(file->dir->fd[US_DST], file->dst_name, AT_SYMLINK_NOFOLLOW, &there) == 0) {
+			identity = us_identity_of(&ours);
+			linked = us_identity_is(&identity, &there);
+		}
+		us_close(fd);
+	}
+	free(parent);
+	return linked;
+}
+
+/** Say what would be done with FILE. */
+static void put_one(struct us_worker *worker, struct us_file *file)
+{
+	switch (file->kind) {
+	case US_FILE_REGULAR:
+		if (file->verdict == US_VERDICT_COMPARE) {
+			put_compared(worker, file);
+			break;
+		}
+		us_count(&worker->counts.bytes, file->stx.stx_size);
+		finish(worker, file, &worker->counts.files);
+		break;
+	case US_FILE_SYMLINK:
+		put_symlink(worker, file);
+		break;
+	case US_FILE_LINK:
+		file->changes = is_linked(worker, file) ? 0 : USYNC_CHANGE_LINK | USYNC_CHANGE_NEW;
+		finish(worker, file, file->changes == 0 ? &worker->counts.unchanged : &worker->counts.links);
+		break;
+	case US_FILE_SPECIAL:
+		finish(worker, file, &worker->counts.specials);
+		break;
+	case US_FILE_ATTRIBUTES:
+		finish(worker, file, &worker->counts.unchanged);
+		break;
+	}
+}
+
+/** See us_sink_ops. */
+static bool dry_put(struct us_worker *worker, struct us_file *first, bool wait)
+{
+	struct us_file *next;
+
+	(void)wait;
+	for (struct us_file *file = first; file != NULL; file = next) {
+		next = file->next;
+		put_one(worker, file);
+	}
+	return true;
+}
+
+/** See us_sink_ops. */
+static void dry_abandon(struct us_worker *worker, struct us_file *file)
+{
+	let_go(worker, file);
+}
+
+/** See us_sink_ops. */
+static void dry_finish_dir(struct us_worker *worker, struct us_dir *dir)
+{
+	uint32_t changes = USYNC_CHANGE_NEW;
+	struct statx now;
+
+	if (dir->is_virtual) {
+		return;
+	}
+	if (dir->fd[US_DST] >= 0) {
+		int ret = us_statx(dir->fd[US_DST], "", AT_EMPTY_PATH, &now);
+
+		if (ret < 0) {
+			us_report_failed(worker, &(struct us_place){.dir = dir, .side = US_DST}, "stat", ret);
+			return;
+		}
+		changes = us_local_dir_changes(worker, dir, &now);
+	}
+	us_count(&worker->counts.directories, 1);
+	us_report_dir(worker, dir, changes);
+}
+
+const struct us_sink_ops us_dry_sink = {
+	.open_dir = dry_open_dir,
+	.look = us_local_look,
+	.put = dry_put,
+	.abandon = dry_abandon,
+	.finish_dir = dry_finish_dir,
+};

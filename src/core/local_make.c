@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/* Symbolic links, hard links, devices, FIFOs and sockets: made in one go, for nothing about them waits for a disk. */
+#include "core/local_sink.h"
+
+#include "base/us.h"
+#include "core/file.h"
+#include "core/job.h"
+#include "core/paths.h"
+#include "core/report.h"
+#include "core/worker.h"
+#include "core/xattrs.h"
+#include "sys/call.h"
+
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+/** A hard link's other name. */
+struct original {
+	int dirfd;
+	const char *name;
+};
+
+/** Open the directory of FILE's target. */
+static int open_original(const struct us_worker *worker, const struct us_file *file, struct original *original)
+{
+	const char *slash = strrchr(file->target, '/');
+	char *parent;
+
+	original->name = slash != NULL ? slash + 1 : file->target;
+	parent = strndup(file->target, slash != NULL ? (size_t)(slash - file->target) : 0);
+	if (parent == NULL) {
+		return -ENOMEM;
+	}
+	original->dirfd = us_path_open_beneath(worker->job->root->fd[US_DST], parent);
+	free(parent);
+	return us_min(original->dirfd, 0);
+}
+
+/** Make FILE under NAME. */
+static int make(struct us_worker *worker, struct us_file *file, const struct original *original,
+                const char *name)
+{
+	const struct statx *stx = &file->stx;
+	int dirfd = file->dir->fd[US_DST];
+
+	us_local_admit_owner(file->dir);
+	switch (file->kind) {
+	case US_FILE_SYMLINK:
+		return us_symlinkat(file->data, dirfd, name);
+	case US_FILE_LINK:
+		return us_linkat(original->dirfd, original->name, dirfd, name);
+	default:
+		file->made_mode = us_local_create_mode(worker, file);
+		return us_mknodat(dirfd, name, (stx->stx_mode & S_IFMT) | file->made_mode,
+		                  makedev(stx->stx_rdev_major, stx->stx_rdev_minor));
+	}
+}
+
+/** Its attributes, once made as NAME. */
+static void set_attributes(struct us_worker *worker, struct us_file *file, const char *name)
+{
+	struct us_place place = {file->dir, file->dst_name, US_DST};
+	struct us_handle handle = {.fd = file->dir->fd[US_DST], .name = name};
+
+	if (file->kind != US_FILE_LINK && !us_local_set_new(worker, &place, file, &handle)) {
+		file->failed = true;
+	}
+}
+
+/** Make it under a temporary name and let it take the place of what is there. */
+static int replace(struct us_worker *worker, struct us_file *file, const struct original *original)
+{
+	char temp[US_TEMP_SIZE];
+	int dirfd = file->dir->fd[US_DST];
+	int ret;
+
+	file->temp_number = ++worker->temp_number;
+	us_local_temp_name(worker, file, temp);
+	ret = make(worker, file, original, temp);
+	if (ret < 0) {
+		return ret;
+	}
+	set_attributes(worker, file, temp);
+	ret = us_renameat(dirfd, temp, dirfd, file->dst_name);
+	if (ret < 0) {
+		us_unlinkat(dirfd, temp, 0);
+	}
+	return ret;
+}
+
+/** True when what has FILE's name is what it is to be linked to. */
+static bool is_linked(const struct us_file *file, const struct original *original)
+{
+	struct statx ours;
+	struct statx there;
+	struct us_identity identity;
+
+	if (us_statx(original->dirfd, original->name, AT_SYMLINK_NOFOLLOW, &ours) < 0 ||
+	    us_statx(file->dir->fd[US_DST], file->dst_name, AT_SYMLINK_NOFOLLOW, &there) < 0) {
+		return false;
+	}
+	identity = us_identity_of(&ours);
+	return us_identity_is(&identity, &there);
+}
+
+/** It is as it should be. */
+static void finish(struct us_worker *worker, struct us_file *file)
+{
+	if (!file->failed) {
+		file->done = true;
+		us_count(file->changes == 0                     ? &worker->counts.unchanged
+		         : file->kind == US_FILE_LINK            ? &worker->counts.links
+		         : file->kind == US_FILE_SYMLINK         ? &worker->counts.symlinks
+		                                                 : &worker->counts.specials,
+		         1);
+		us_report_file(worker, file);
+	}
+	us_worker_finished(worker, file);
+}
+
+/** A link can't be made here: it becomes a file of its own. */
+static void copy_instead(struct us_worker *worker, struct us_file *file, int error)
+{
+	us_report_no_link(worker, &(struct us_place){file->dir, file->dst_name, US_DST}, error);
+	free(file->target);
+	file->target = NULL;
+	file->kind = S_ISREG(file->stx.stx_mode) ? US_FILE_REGULAR
+	           : S_ISLNK(file->stx.stx_mode) ? US_FILE_SYMLINK
+	                                         : US_FILE_SPECIAL;
+	file->eof = false;
+	file->verdict = US_VERDICT_COPY;
+	file->changes = USYNC_CHANGE_NEW | USYNC_CHANGE_CONTENT;
+	us_worker_looked(worker, file);
+}
+
+/** A further name of a file that was copied before. */
+static void make_link(struct us_worker *worker, struct us_file *file)
+{
+	struct original original;
+	int ret = open_original(worker, file, &original);
+
+	if (ret == 0) {
+		file->changes = USYNC_CHANGE_LINK | USYNC_CHANGE_NEW;
+		ret = make(worker, file, &original, file->dst_name);
+		if (ret == -EEXIST && is_linked(file, &original)) {
+			file->changes = 0;
+			ret = 0;
+		} else if (ret == -EEXIST) {
+			file->changes = USYNC_CHANGE_LINK;
+			ret = replace(worker, file, &original);
+		}
+		us_close(original.dirfd);
+	}
+	if (ret == -EMLINK || ret == -EXDEV || ret == -EPERM || ret == -EOPNOTSUPP) {
+		copy_instead(worker, file, ret);
+	} else if (ret < 0) {
+		us_local_fail(worker, file, "make hard link", ret);
+	} else {
+		finish(worker, file);
+	}
+}
+
+void us_local_make(struct us_worker *worker, struct us_file *file)
+{
+	int ret;
+
+	if (file->kind == US_FILE_LINK) {
+		make_link(worker, file);
+		return;
+	}
+	if (file->verdict == US_VERDICT_COMPARE) {
+		ret = us_local_compare_symlink(file);
+		if (ret > 0) {
+			file->kind = US_FILE_ATTRIBUTES;
+			us_local_put_attributes(worker, file);
+			return;
+		}
+		file->changes |= USYNC_CHANGE_VALUE | USYNC_CHANGE_CONTENT;
+	}
+	ret = make(worker, file, NULL, file->dst_name);
+	if (ret == 0) {
+		set_attributes(worker, file, file->dst_name);
+	} else if (ret == -EEXIST) {
+		ret = replace(worker, file, NULL);
+	}
+	if (ret < 0) {
+		us_local_fail(worker, file, file->kind == US_FILE_SYMLINK ? "make link" : "make special file", ret);
+		return;
+	}
+	finish(worker, file);
+}

@@ -16,10 +16,11 @@ load lib
 	small_tree src 2 3
 	run -0 us --quiet src dst
 	[ -z "$output" ]
-	mkfifo src/pipe
+	mkdir -p other/blocked
+	printf x >src/blocked
 	run -23 --separate-stderr us --quiet src other
 	[ -z "$output" ]
-	[[ $stderr == *src/pipe* ]]
+	[[ $stderr == *other/blocked* ]]
 }
 
 @test "-v names every entry once, on stdout" {
@@ -57,9 +58,12 @@ load lib
 
 @test "closed standard streams do not end up in a copied file" {
 	small_tree src 2 3
-	mkfifo src/pipe
+	printf x >src/blocked
+	mkdir -p dst/blocked
 	run bash -c '"$0" "$@" <&- >&- 2>&-' "$US_BIN" ${US_ARGS:-} -v src dst
-	rm src/pipe
+	[ "$status" -eq 23 ]
+	rm src/blocked
+	rmdir dst/blocked
 	same_tree -T src dst
 }
 
@@ -72,11 +76,12 @@ load lib
 @test "a failure and a vanished file: 23 goes before 24" {
 	need_fault
 	mkdir src
-	mkfifo src/pipe
+	printf x >src/blocked
 	printf x >src/a
 	printf x >src/b
 	seen=0
 	for n in {1..30}; do
+		mkdir -p "dst$n/blocked"
 		run us_fault "openat:ENOENT@$n" src "dst$n"
 		if [ "$status" -eq 23 ] && [ "$(summary vanished)" = 1 ]; then
 			seen=1

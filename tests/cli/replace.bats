@@ -33,7 +33,7 @@ load lib
 @test "a file without the right to write is replaced" {
 	need_user
 	as_user mkdir src dst
-	as_user sh -c 'echo new >src/f; echo old >dst/f; chmod 0444 src/f dst/f'
+	as_user sh -c 'echo new >src/f; echo old >dst/f; touch -d 2001-01-01 dst/f; chmod 0444 src/f dst/f'
 	run -0 us_user src dst
 	[ "$(cat dst/f)" = new ]
 	[ "$(mode_of dst/f)" = 444 ]

@@ -167,8 +167,8 @@ static void test_mistakes(void **state)
 	} rows[] = {
 		{"--jbos=4 a b", "--jbos", "--jobs"},
 		{"--nonsense a b", "--nonsense", "--help"},
-		{"-x a b", "-x", "--help"},
-		{"-vx a b", "-x", "--help"},
+		{"-y a b", "-y", "--help"},
+		{"-vy a b", "-y", "--help"},
 		{"--job=4 a b", "--job", "--jobs"},
 		{"-j 0 a b", "jobs", "1"},
 		{"-j 1025 a b", "jobs", "1024"},

@@ -37,7 +37,7 @@ static int setup(void **state)
 		return -1;
 	}
 	return shell("mkdir -p src/sub && cd src && i=0 && while [ $i -lt 300 ]; do echo $i >f$i; i=$((i+1)); done"
-	             " && ln -s f0 link && mkfifo sub/pipe");
+	             " && ln -s f0 link");
 }
 
 static int teardown(void **state)
@@ -107,6 +107,8 @@ static void test_run(void **state)
 	mode_t mask = umask(027);
 
 	(void)state;
+	/* A directory that stands where a file is to go. */
+	assert_int_equal(shell("echo 1 >src/sub/blocked && mkdir -p run/sub/blocked"), 0);
 	options.event = on_event;
 	options.payload = &seen;
 	options.report_copied = true;
@@ -126,10 +128,11 @@ static void test_run(void **state)
 	assert_int_equal(seen.nr[USYNC_EVENT_FAILED], 1);
 	assert_int_equal(seen.nr[USYNC_EVENT_COPIED], FILES_NR + 2 + 1);
 	assert_false(seen.overlapped);
-	assert_string_equal(seen.failed_path, in_scratch("src/sub/pipe"));
+	assert_string_equal(seen.failed_path, in_scratch("run/sub/blocked"));
 	assert_string_equal(usync_job_error(job), "");
 	usync_job_free(job);
 	assert_int_equal(umask(mask), 027);
+	assert_int_equal(shell("rm src/sub/blocked"), 0);
 }
 
 /** Without options and without a callback. */

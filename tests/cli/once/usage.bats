@@ -26,7 +26,7 @@ mistakes() {
 	cat <<'END'
 --tsl src dst|--tsl|--help
 --jbos=4 src dst|--jbos|--jobs
--x src dst|-x|--help
+-y src dst|-y|--help
 -j 0 src dst|--jobs|from 1 to
 -j many src dst|many|from 1 to
 -j|--jobs|from 1 to

@@ -96,6 +96,7 @@ enum usync_event_type {
 	USYNC_EVENT_VANISHED, /**< An entry was gone before it could be copied; counted in vanished. */
 	USYNC_EVENT_COPIED,   /**< An entry was copied or changed; only when options.report_copied is set. */
 	USYNC_EVENT_NOTE,     /**< A choice that the library made, for a verbose log; no path. */
+	USYNC_EVENT_DELETED,  /**< An entry of the destination was deleted; only when options.report_copied is set. */
 	USYNC_EVENT_WARNING,  /**< Something that was asked for can't be had; the run goes on.  Path: the first it struck. */
 };
 
@@ -122,8 +123,9 @@ struct usync_event {
 	const char *what; /**< What was being done ("open", "write", ...), or the note's text; or NULL. */
 	int error;        /**< A positive errno, or 0 where no system call failed. */
 
+	const char *name; /**< With a path: the same from the root of the destination; "" for that itself. */
+
 	/* COPIED only. */
-	const char *name;   /**< The path from the root of the destination; "" for that itself. */
 	const char *target; /**< What a symbolic or hard link leads to; else NULL. */
 	uint32_t mode;      /**< The source's kind and permission bits (inode(7)). */
 	uint32_t changes;   /**< USYNC_CHANGE_ bits. */
@@ -147,9 +149,19 @@ struct usync_options {
 	uint32_t keep_strictly; /**< Of these: what can't be kept is a failure of the entry, not a warning. */
 	enum usync_compare compare; /**< See enum usync_compare. */
 	enum usync_sparse sparse;   /**< See enum usync_sparse. */
+	const char *chmod;     /**< Changes to the permission bits ("D755,go-w"), or NULL; copied. */
+	bool chown_user;       /**< All is given to chown_uid; implies USYNC_KEEP_OWNER. */
+	bool chown_group;      /**< The same for the group. */
+	uint32_t chown_uid;
+	uint32_t chown_gid;
 	bool update;           /**< Leave what is newer in the destination. */
 	bool existing;         /**< Make nothing new. */
 	bool ignore_existing;  /**< Leave everything that exists, but for what is in directories. */
+	bool remove;           /**< Delete what the source does not have (--delete). */
+	bool limit_delete;     /**< No more deletions than max_delete. */
+	bool backup;           /**< Keep what is replaced or deleted, under its name with suffix. */
+	const char *suffix;    /**< NULL: "~"; copied. */
+	uint64_t max_delete;
 	bool one_file_system;  /**< Do not look into mount points; they become empty directories. */
 	bool dry_run;          /**< Change nothing; events tell what would be done. */
 	uint32_t modify_window; /**< Seconds by which two equal times may differ. */
@@ -177,6 +189,8 @@ struct usync_stats {
 	uint64_t specials;    /**< Devices, FIFOs and sockets made. */
 	uint64_t links;       /**< Names that became hard links. */
 	uint64_t unchanged;   /**< Entries, other than directories, that were right already. */
+	uint64_t deleted;     /**< Entries of the destination deleted. */
+	uint64_t not_deleted; /**< Deletions left out because of max_delete. */
 	uint64_t skipped;     /**< Entries left out by a rule that was asked for; what lies below them is not counted. */
 	uint64_t bytes;       /**< Bytes of file contents written. */
 	uint64_t failed;      /**< Entries that could not be copied. */

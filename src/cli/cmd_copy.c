@@ -57,7 +57,10 @@ static enum cli_exit copy_status(const struct usync_stats *stats, int error)
 	if (stats->failed > 0) {
 		return CLI_EXIT_PARTIAL;
 	}
-	return stats->vanished > 0 ? CLI_EXIT_VANISHED : CLI_EXIT_OK;
+	if (stats->vanished > 0) {
+		return CLI_EXIT_VANISHED;
+	}
+	return stats->not_deleted > 0 ? CLI_EXIT_MAX_DELETE : CLI_EXIT_OK;
 }
 
 enum cli_exit cmd_copy(const struct opts *opts)

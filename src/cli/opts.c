@@ -106,7 +106,7 @@ static int store_number(struct opts *opts, const struct option_def *def, const c
 	if (number < def->min || number > def->max) {
 		return -ERANGE;
 	}
-	if (def->kind == KIND_SIZE) {
+	if (def->kind == KIND_SIZE || def->kind == KIND_LIMIT) {
 		memcpy(field, &number, sizeof(number));
 		return 0;
 	}
@@ -135,6 +135,21 @@ static int store(struct parser *parser, const struct option_def *def, const char
 		break;
 	case KIND_FLAG:
 		memcpy((char *)parser->opts + def->field, &yes, sizeof(yes));
+		break;
+	case KIND_LIMIT:
+		ret = store_number(parser->opts, def, value);
+		parser->opts->job.limit_delete = true;
+		break;
+	case KIND_CHMOD:
+		ret = opts_check_modes(value);
+		memcpy((char *)parser->opts + def->field, &value, sizeof(value));
+		break;
+	case KIND_CHOWN:
+		ret = opts_store_owner(parser->opts, value);
+		break;
+	case KIND_SUFFIX:
+		ret = value[0] != '\0' && strchr(value, '/') == NULL ? 0 : -EINVAL;
+		memcpy((char *)parser->opts + def->field, &value, sizeof(value));
 		break;
 	case KIND_KEEP:
 	case KIND_KEEP_ALL:

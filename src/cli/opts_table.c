@@ -88,6 +88,7 @@ void opts_table_valid(char out[OPTS_VALID_MAX], const struct option_def *def)
 	out[0] = '\0';
 	switch (def->kind) {
 	case KIND_UINT:
+	case KIND_LIMIT:
 		snprintf(out, OPTS_VALID_MAX, "a number from %" PRIu64 " to %" PRIu64, def->min,
 		         def->max);
 		break;
@@ -108,7 +109,18 @@ void opts_table_valid(char out[OPTS_VALID_MAX], const struct option_def *def)
 	case KIND_DROP:
 		snprintf(out, OPTS_VALID_MAX, "any of %s, with commas between them", OPTS_KEEP_NAMES);
 		break;
+	case KIND_SUFFIX:
+		snprintf(out, OPTS_VALID_MAX, "one byte or more, without a slash");
+		break;
+	case KIND_CHMOD:
+		snprintf(out, OPTS_VALID_MAX, "octal or symbolic modes (chmod(1)), each with D or F before it or not");
+		break;
+	case KIND_CHOWN:
+		snprintf(out, OPTS_VALID_MAX, "names or numbers that exist: USER, USER:GROUP, :GROUP");
+		break;
 	case KIND_FILTER:
+		snprintf(out, OPTS_VALID_MAX, "one byte or more");
+		break;
 	case KIND_FILTER_FILE:
 	case KIND_KEEP_ALL:
 	case KIND_SET:

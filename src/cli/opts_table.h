@@ -22,6 +22,10 @@ enum opts_kind {
 	KIND_KEEP,   /**< A list of attributes that are kept, strictly; without one: .value. */
 	KIND_KEEP_ALL, /**< No value: .value is kept, as far as possible. */
 	KIND_DROP,   /**< A list of attributes that are not kept. */
+	KIND_LIMIT,  /**< The number of deletions allowed. */
+	KIND_SUFFIX, /**< What is put behind a name. */
+	KIND_CHMOD,  /**< A list of changes to permission bits. */
+	KIND_CHOWN,  /**< A user, a group, or both. */
 	KIND_FILTER, /**< A pattern; .value is 1 for one that includes. */
 	KIND_FILTER_FILE, /**< A file of patterns; the same. */
 };

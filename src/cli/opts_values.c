@@ -2,9 +2,12 @@
 /* Lists of attributes and of patterns. */
 #include "cli/opts_values.h"
 
+#include "base/parse.h"
 #include "base/quote.h"
 #include "base/us.h"
 
+#include <grp.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +70,76 @@ int opts_store_keep(struct opts *opts, const struct option_def *def, const char 
 		opts->job.keep_strictly |= bits;
 	}
 	return 0;
+}
+
+int opts_check_modes(const char *text)
+{
+	struct usync_options options = USYNC_OPTIONS_INIT;
+	static const char *const nowhere = "";
+	struct usync_job *job;
+	int ret;
+
+	options.chmod = text;
+	ret = usync_job_new(&job, &options, &nowhere, 1, nowhere);
+	if (ret == 0) {
+		usync_job_free(job);
+	}
+	return ret;
+}
+
+/** The user that NAME is, by name or by number. */
+static int find_user(const char *name, uint32_t *uid)
+{
+	const struct passwd *user = getpwnam(name);
+	uint64_t number;
+
+	if (user != NULL) {
+		*uid = user->pw_uid;
+		return 0;
+	}
+	if (us_parse_uint(name, &number) < 0 || number >= UINT32_MAX) {
+		return -EINVAL;
+	}
+	*uid = (uint32_t)number;
+	return 0;
+}
+
+/** The same for a group. */
+static int find_group(const char *name, uint32_t *gid)
+{
+	const struct group *group = getgrnam(name);
+	uint64_t number;
+
+	if (group != NULL) {
+		*gid = group->gr_gid;
+		return 0;
+	}
+	if (us_parse_uint(name, &number) < 0 || number >= UINT32_MAX) {
+		return -EINVAL;
+	}
+	*gid = (uint32_t)number;
+	return 0;
+}
+
+int opts_store_owner(struct opts *opts, const char *text)
+{
+	const char *colon = strchr(text, ':');
+	char *user = strndup(text, colon != NULL ? (size_t)(colon - text) : strlen(text));
+	int ret = user != NULL ? 0 : -ENOMEM;
+
+	opts->job.chown_user = user != NULL && user[0] != '\0';
+	opts->job.chown_group = colon != NULL && colon[1] != '\0';
+	if (ret == 0 && !opts->job.chown_user && !opts->job.chown_group) {
+		ret = -EINVAL;
+	}
+	if (ret == 0 && opts->job.chown_user) {
+		ret = find_user(user, &opts->job.chown_uid);
+	}
+	if (ret == 0 && opts->job.chown_group) {
+		ret = find_group(colon + 1, &opts->job.chown_gid);
+	}
+	free(user);
+	return ret;
 }
 
 int opts_store_filter(struct opts *opts, const char *pattern, bool include)

@@ -18,6 +18,12 @@
 /** Keep or drop what VALUE names (NULL: what the option means without).  @return 0 or -EINVAL. */
 int opts_store_keep(struct opts *opts, const struct option_def *def, const char *value);
 
+/** Whether TEXT is a list of modes.  @return 0 or -EINVAL. */
+int opts_check_modes(const char *text);
+
+/** Read "USER:GROUP".  @return 0 or -EINVAL. */
+int opts_store_owner(struct opts *opts, const char *text);
+
 /** Add a pattern.  @return 0, -EINVAL for an empty one, or -ENOMEM. */
 int opts_store_filter(struct opts *opts, const char *pattern, bool include);
 

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /** Keep the first error of writing to out, while errno still tells of it. */
 static void note_out_error(struct report *report)
@@ -64,6 +65,16 @@ static void print_itemized(struct report *report, const struct usync_event *even
 	note_out_error(report);
 }
 
+/** Print the name of what was deleted, as rsync does. */
+static void print_deleted(struct report *report, const struct usync_event *event)
+{
+	errno = 0;
+	fputs(report->itemize ? "*deleting   " : "deleting ", report->out);
+	us_quote_write(report->out, event->name);
+	fputs(S_ISDIR(event->mode) ? "/\n" : "\n", report->out);
+	note_out_error(report);
+}
+
 /** Print what can't be had, with the first entry that it struck. */
 static void print_warning(struct report *report, const struct usync_event *event)
 {
@@ -103,6 +114,11 @@ void report_event(const struct usync_event *event, void *payload)
 			print_itemized(report, event);
 		} else if (report->verbose) {
 			print_copied(report, event->path);
+		}
+		break;
+	case USYNC_EVENT_DELETED:
+		if (report->itemize || report->verbose) {
+			print_deleted(report, event);
 		}
 		break;
 	case USYNC_EVENT_WARNING:
@@ -172,6 +188,8 @@ void report_summary(struct report *report, const struct usync_stats *stats, enum
 	fprintf(report->out, "%s copied, ", bytes);
 	print_count(report, stats->unchanged, "unchanged");
 	print_count(report, stats->skipped, "skipped");
+	print_count(report, stats->deleted, "deleted");
+	print_count(report, stats->not_deleted, "not deleted");
 	fprintf(report->out,
 	        "%" PRIu64 " failed, %" PRIu64 " vanished in %.2f s (%.0f files/s)\n",
 	        stats->failed, stats->vanished, seconds, rate);

@@ -54,6 +54,7 @@ struct us_dir {
 	atomic_bool owner_known;  /**< new_owner is set. */
 	uint64_t ino;            /**< As the parent's listing said; the order to go in. */
 	int64_t resume;          /**< Where its listing goes on; 0 at first. */
+	uint32_t dst_changes;    /**< How the destination differed when it was opened: USYNC_CHANGE_ bits. */
 	uint16_t dst_mode;       /**< The destination's permission bits, as last known. */
 	uint16_t dst_name;       /**< Offset in name[] of its name in the destination. */
 	bool is_open;            /**< Holds its descriptors.  Guarded by the cache's lock. */
@@ -61,6 +62,7 @@ struct us_dir {
 	bool dst_new;            /**< Made by this job: holds nothing that this job did not make. */
 	bool dst_acl;            /**< New entries take a default ACL, so their mode is not as asked for. */
 	bool is_virtual;         /**< Stands for the destination of several sources: nothing is set on it. */
+	bool list_failed;        /**< Not all in its source is known. */
 	bool is_mount;           /**< A mount point that is not looked into. */
 	char name[];             /**< In the source's parent, then (where dst_name is not 0) in the destination. */
 };

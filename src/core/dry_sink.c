@@ -26,6 +26,9 @@ static void dry_open_dir(struct us_worker *worker, struct us_dir_open *opening)
 	if (parent >= 0) {
 		fd = us_openat(parent, us_dir_name(dir, US_DST), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	}
+	if ((fd == -ENOTDIR || fd == -ELOOP) && worker->job->options.remove) {
+		fd = -ENOENT; /* What stands there would go. */
+	}
 	ret = us_min(fd, 0);
 	if (fd >= 0) {
 		opening->fd[US_DST] = fd;
@@ -43,7 +46,7 @@ static void dry_open_dir(struct us_worker *worker, struct us_dir_open *opening)
 	}
 	dir->dst_new = fd < 0;
 	if (fd >= 0) {
-		us_local_know_dst(dir, &opening->dst_stx);
+		us_local_know_dst(worker->job, dir, &opening->dst_stx);
 	}
 	us_worker_dir_opened(worker, opening);
 }

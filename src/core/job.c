@@ -51,6 +51,7 @@ static void settle(struct usync_job *job)
 
 	job->source = &us_local_source;
 	job->sink = options->dry_run ? &us_dry_sink : &us_local_sink;
+	job->transforms = options->chmod != NULL || options->chown_user || options->chown_group;
 	job->looks = options->dry_run || options->existing || options->min_size > 0 || options->max_size > 0;
 	job->chunk = options->chunk_size > 0 ? (uint32_t)options->chunk_size : US_POLICY_CHUNK;
 	job->splice = options->copy == USYNC_COPY_SPLICE;

@@ -55,12 +55,15 @@ struct usync_job {
 	char *destination;
 	struct usync_filter *filters; /**< What options.filters points to. */
 	char **patterns;              /**< What those point to. */
+	char *chmod;                  /**< What options.chmod points to. */
+	char *suffix;                 /**< options.suffix, or its default. */
 
 	/* Settled by us_job_start() and then only read. */
 	const struct us_source_ops *source;
 	const struct us_sink_ops *sink;
 	enum us_io_mode io_mode;
 	bool splice;
+	bool transforms;            /**< us_keep_transform() has something to do. */
 	bool looks;                 /**< Each entry is looked at before it is opened. */
 	struct us_keep keep;
 	struct us_filter filter;
@@ -78,6 +81,8 @@ struct usync_job {
 	struct us_feed *feed;
 	struct us_dircache dirs;
 	atomic_uint nr_listings;
+	atomic_uint_fast64_t nr_deletes;     /**< With limit_delete: deletions taken from what is allowed. */
+	atomic_uint_fast64_t nr_not_deleted; /**< And those that were too many. */
 	struct us_worker *_Atomic workers;
 	struct us_dir *root;        /**< Freed by the worker that completes it. */
 	pthread_mutex_t event_lock;

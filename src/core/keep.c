@@ -20,6 +20,15 @@ int us_keep_init(struct us_keep *keep, const struct usync_options *options)
 	};
 	keep->xattr_kinds = ((keep->what & USYNC_KEEP_ACL) != 0 ? US_XATTR_ACL : 0u) |
 	                    ((keep->what & USYNC_KEEP_XATTR) != 0 ? US_XATTR_OTHER : 0u);
+	if (options->chmod != NULL && us_modespec_parse(&keep->chmod, options->chmod) < 0) {
+		return -EINVAL;
+	}
+	keep->chown_uid = options->chown_user ? (int64_t)options->chown_uid : -1;
+	keep->chown_gid = options->chown_group ? (int64_t)options->chown_gid : -1;
+	if (options->chown_user || options->chown_group) {
+		keep->what |= USYNC_KEEP_OWNER;
+		keep->strictly |= USYNC_KEEP_OWNER;
+	}
 	keep->groups = calloc((size_t)us_max(nr, 0) + 1, sizeof(gid_t));
 	if (keep->groups == NULL) {
 		return -ENOMEM;
@@ -28,6 +37,19 @@ int us_keep_init(struct us_keep *keep, const struct usync_options *options)
 	nr = getgroups(us_max(nr, 0), keep->groups + 1);
 	keep->nr_groups = (size_t)us_max(nr, 0) + 1;
 	return 0;
+}
+
+void us_keep_transform(const struct us_keep *keep, struct statx *stx)
+{
+	if (!S_ISLNK(stx->stx_mode)) {
+		stx->stx_mode = (uint16_t)us_modespec_apply(&keep->chmod, stx->stx_mode);
+	}
+	if (keep->chown_uid >= 0) {
+		stx->stx_uid = (uint32_t)keep->chown_uid;
+	}
+	if (keep->chown_gid >= 0) {
+		stx->stx_gid = (uint32_t)keep->chown_gid;
+	}
 }
 
 void us_keep_fini(struct us_keep *keep)

@@ -6,6 +6,7 @@
 #ifndef US_CORE_KEEP_H
 #define US_CORE_KEEP_H
 
+#include "core/modespec.h"
 #include "usync.h"
 
 #include <stdbool.h>
@@ -23,6 +24,9 @@ struct us_keep {
 	uid_t uid;         /**< Whose it is. */
 	gid_t *groups;     /**< Groups it may give files to. */
 	size_t nr_groups;
+	struct us_modespec chmod; /**< What modes are changed by. */
+	int64_t chown_uid;        /**< Whom all is given to, or -1. */
+	int64_t chown_gid;
 };
 
 /** What is to become of an owner: -1 leaves it. */
@@ -32,9 +36,12 @@ struct us_owner_change {
 	bool lacks; /**< It ought to change and this process may not do that. */
 };
 
-/** Settle what OPTIONS ask for.  @return 0 or -ENOMEM. */
+/** Settle what OPTIONS ask for.  @return 0, -ENOMEM, or -EINVAL for a list of modes that is none. */
 int us_keep_init(struct us_keep *keep, const struct usync_options *options);
 void us_keep_fini(struct us_keep *keep);
+
+/** Make of STX, a source, what its copy is to be like: --chmod, --chown. */
+void us_keep_transform(const struct us_keep *keep, struct statx *stx);
 
 /** How the owner of a copy, which is UID and GID now, has to change to become that of SRC. */
 struct us_owner_change us_keep_owner(const struct us_keep *keep, const struct statx *src, uint32_t uid,

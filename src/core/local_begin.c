@@ -149,6 +149,9 @@ static void after_stat(struct us_op *op, void *context)
 		skip(worker, file);
 		return;
 	}
+	if (worker->job->transforms) {
+		us_keep_transform(&worker->job->keep, &file->stx);
+	}
 	if (!us_local_claim(worker, file) || !us_local_read_xattrs(worker, file)) {
 		return;
 	}

@@ -78,13 +78,19 @@ static int replace(struct us_worker *worker, struct us_file *file, const struct 
 	int ret;
 
 	file->temp_number = ++worker->temp_number;
-	us_local_temp_name(worker, file, temp);
+	us_local_temp_name(worker, file->temp_number, temp);
 	ret = make(worker, file, original, temp);
 	if (ret < 0) {
 		return ret;
 	}
 	set_attributes(worker, file, temp);
-	ret = us_renameat(dirfd, temp, dirfd, file->dst_name);
+	ret = us_local_make_way(worker, file);
+	if (ret == 0) {
+		ret = us_local_keep_backup(worker, file);
+	}
+	if (ret == 0) {
+		ret = us_renameat(dirfd, temp, dirfd, file->dst_name);
+	}
 	if (ret < 0) {
 		us_unlinkat(dirfd, temp, 0);
 	}

@@ -11,9 +11,11 @@
 
 #include "base/us.h"
 #include "core/attributes.h"
+#include "core/backup.h"
 #include "core/dir.h"
 #include "core/job.h"
 #include "core/keep.h"
+#include "core/mirror.h"
 #include "core/report.h"
 #include "core/worker.h"
 #include "core/xattrs.h"
@@ -74,10 +76,30 @@ static void after_mkdir(struct us_worker *worker, struct us_dir_open *opening)
 	start(worker, opening, OPENING);
 }
 
+/** Something else has its name: delete it, if the user lets us. */
+static bool make_way(struct us_worker *worker, struct us_dir_open *opening)
+{
+	struct us_dir *parent = opening->dir->parent;
+	const char *name = us_dir_name(opening->dir, US_DST);
+
+	if (!worker->job->options.remove) {
+		return false;
+	}
+	us_local_admit_owner(parent);
+	if (worker->job->options.backup) {
+		return us_backup_move(worker, parent->fd[US_DST], name) == 0;
+	}
+	return us_mirror_make_way(worker, parent, name) == 0;
+}
+
 /** It is open, or something else has its name. */
 static void after_open(struct us_worker *worker, struct us_dir_open *opening)
 {
 	us_worker_retry_open(worker, &opening->op);
+	if ((opening->op.res == -ENOTDIR || opening->op.res == -ELOOP) && make_way(worker, opening)) {
+		us_local_open_dst(worker, opening);
+		return;
+	}
 	if (opening->op.res < 0) {
 		fail(worker, opening, "make directory", opening->op.res);
 		return;
@@ -112,8 +134,11 @@ bool us_local_has_default_acl(int fd)
 	return fgetxattr(fd, "system.posix_acl_default", NULL, 0) > 0;
 }
 
-void us_local_know_dst(struct us_dir *dir, const struct statx *dst)
+void us_local_know_dst(const struct usync_job *job, struct us_dir *dir, const struct statx *dst)
 {
+	bool lacks;
+
+	dir->dst_changes = us_keep_changes(&job->keep, &dir->source->stx, dst, job->options.modify_window, &lacks);
 	dir->identity[US_DST] = us_identity_of(dst);
 	dir->dst_mode = dst->stx_mode & 07777;
 }
@@ -142,7 +167,7 @@ static void after_stat(struct us_worker *worker, struct us_dir_open *opening)
 		fail(worker, opening, "copy: it is a source itself", 0);
 		return;
 	}
-	us_local_know_dst(dir, &opening->dst_stx);
+	us_local_know_dst(worker->job, dir, &opening->dst_stx);
 	/* One just made has its parent's default ACL, if the parent has one (acl(5)). */
 	dir->dst_acl = dir->dst_new ? dir->parent->dst_acl
 	                            : us_local_has_default_acl(opening->fd[US_DST]);
@@ -267,5 +292,7 @@ void us_local_finish_dst(struct us_worker *worker, struct us_dir *dir)
 		return;
 	}
 	us_count(&worker->counts.directories, 1);
-	us_report_dir(worker, dir, changes | (dir->dst_new ? USYNC_CHANGE_NEW : 0u));
+	/* Its time, and its mode while it was filled, were changed by ourselves: that is nobody's news. */
+	changes = dir->dst_changes | (changes & (USYNC_CHANGE_ACL | USYNC_CHANGE_XATTR));
+	us_report_dir(worker, dir, dir->dst_new ? changes | USYNC_CHANGE_NEW : changes);
 }

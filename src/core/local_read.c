@@ -202,6 +202,9 @@ static void after_stat(struct us_worker *worker, struct us_file *file)
 		us_local_lose(worker, file, "copy: no regular file any more", 0);
 		return;
 	}
+	if (worker->job->transforms) {
+		us_keep_transform(&worker->job->keep, &file->stx);
+	}
 	if (!file->settles && !us_local_claim(worker, file)) {
 		return;
 	}

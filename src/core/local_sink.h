@@ -60,8 +60,8 @@ void us_local_put_attributes(struct us_worker *worker, struct us_file *file);
 /** local_make.c: make what is no regular file, or replace what stands there, and let it go. */
 void us_local_make(struct us_worker *worker, struct us_file *file);
 
-/** local_mkdir.c: note in DIR what its open destination is. */
-void us_local_know_dst(struct us_dir *dir, const struct statx *dst);
+/** local_mkdir.c: note in DIR, whose source is known, what its open destination is. */
+void us_local_know_dst(const struct usync_job *job, struct us_dir *dir, const struct statx *dst);
 
 /**
  * local_mkdir.c: let the owner write in the destination of DIR, until the end sets its mode.
@@ -90,8 +90,17 @@ void us_local_abandon(struct us_worker *worker, struct us_file *file);
 /** local_write.c: write away one part of a file that is open or was just made. */
 void us_local_write(struct us_worker *worker, struct us_file *file);
 
-/** local_write.c: a new name in the directory of FILE, to be renamed when it is complete. */
-void us_local_temp_name(const struct us_worker *worker, const struct us_file *file, char name[US_TEMP_SIZE]);
+/** local_write.c: a name for what is to be renamed when it is complete; NUMBER is new in this worker. */
+void us_local_temp_name(const struct us_worker *worker, uint64_t number, char name[US_TEMP_SIZE]);
+
+/**
+ * local_replace.c: a directory has FILE's name: delete it, if the user lets us.
+ * @return 0 when there is none (any more), or a negative errno: -EISDIR.
+ */
+int us_local_make_way(struct us_worker *worker, struct us_file *file);
+
+/** local_replace.c: keep what FILE is about to replace, if the user wants that.  @return 0 or a negative errno. */
+int us_local_keep_backup(struct us_worker *worker, struct us_file *file);
 
 /** local_write.c: FILE failed on the destination: report it, remove it, and let it go. */
 void us_local_fail(struct us_worker *worker, struct us_file *file, const char *what, int error);

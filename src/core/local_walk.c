@@ -14,8 +14,10 @@
 
 #include "base/us.h"
 #include "core/dir.h"
+#include "core/entry_path.h"
 #include "core/feed.h"
 #include "core/job.h"
+#include "core/mirror.h"
 #include "core/policy.h"
 #include "core/report.h"
 #include "core/sink.h"
@@ -82,6 +84,10 @@ static void hand_over(struct us_worker *worker, struct us_dir_open *opening)
 	struct us_handle handle = {.fd = opening->fd[US_SRC]};
 	unsigned int kinds = worker->job->keep.xattr_kinds;
 	int ret = us_dir_set_source(dir, &opening->stx);
+
+	if (ret == 0 && worker->job->transforms) {
+		us_keep_transform(&worker->job->keep, &dir->source->stx);
+	}
 
 	if (handle.fd < 0) {
 		handle = (struct us_handle){.fd = dir->parent->fd[US_SRC], .name = us_dir_name(dir, US_SRC)};
@@ -244,56 +250,23 @@ static unsigned char resolve_type(const struct us_dir *dir, const struct us_dent
 	return (unsigned char)IFTODT(stx.stx_mode);
 }
 
-/** The path of an entry from the root of the copy, for the filter. */
-struct entry_path {
-	char *text;
-	size_t prefix; /**< Bytes of the directory's path, with its slash. */
-};
-
-/** Room behind the directory's path: no file system has longer names. */
-#define ENTRY_NAME_MAX 4096u
-
-/** Make the path of what is in DIR. */
-static int init_path(struct entry_path *path, const struct us_worker *worker, const struct us_dir *dir)
-{
-	const struct us_filter *filter = &worker->job->filter;
-	char *relative = filter->needs_path ? us_dir_relative_path(dir, NULL) : strdup("");
-
-	*path = (struct entry_path){0};
-	if (relative == NULL) {
-		return -ENOMEM;
-	}
-	path->prefix = strlen(relative);
-	path->text = malloc(path->prefix + 1 + ENTRY_NAME_MAX);
-	if (path->text != NULL) {
-		memcpy(path->text, relative, path->prefix);
-		if (path->prefix > 0) {
-			path->text[path->prefix++] = '/';
-		}
-	}
-	free(relative);
-	return path->text != NULL ? 0 : -ENOMEM;
-}
-
-/** True when a rule leaves DENT out. */
-static bool is_excluded(const struct us_worker *worker, struct entry_path *path, const struct us_dent *dent,
-                        unsigned char type)
-{
-	char *name = path->text + path->prefix;
-
-	memcpy(name, dent->name, us_min((size_t)dent->length + 1, (size_t)ENTRY_NAME_MAX));
-	return us_filter_excludes(&worker->job->filter, path->text, name, type == DT_DIR);
-}
-
 /** Add one entry to the listing or the children, unless it is left out. */
 static int add_entry(struct us_worker *worker, struct us_dir *dir, struct us_listing *listing,
-                     struct children *children, struct entry_path *path, const struct us_dent *dent)
+                     struct children *children, struct us_entry_path *path, size_t prefix,
+                     const struct us_dent *dent)
 {
 	unsigned char type = resolve_type(dir, dent);
 
-	if (path->text != NULL && is_excluded(worker, path, dent, type)) {
-		us_count(&worker->counts.skipped, 1);
-		return 0;
+	if (path->text != NULL) {
+		const char *name = us_entry_path_set(path, prefix, dent->name);
+
+		if (name == NULL) {
+			return -ENOMEM;
+		}
+		if (us_filter_excludes(&worker->job->filter, path->text, name, type == DT_DIR)) {
+			us_count(&worker->counts.skipped, 1);
+			return 0;
+		}
 	}
 	return type == DT_DIR ? add_child(children, dir, dent)
 	                      : us_listing_add(listing, dent->ino, type, dent->name, NULL);
@@ -305,20 +278,22 @@ static int read_part(struct us_worker *worker, struct us_dir *dir, struct us_lis
 {
 	bool crowded = us_feed_length(worker->job->feed) > US_POLICY_CROWD;
 	size_t max_children = crowded ? US_POLICY_CHILDREN_CROWDED : US_POLICY_CHILDREN;
-	struct entry_path path = {0};
+	struct us_entry_path path = {0};
+	size_t prefix = 0;
 	struct us_dent dent;
 	bool full = false;
 	int ret = us_dents_begin(&worker->dents, dir->fd[US_SRC], dir->resume);
 
 	if (ret == 0 && worker->job->filter.nr > 0) {
-		ret = init_path(&path, worker, dir);
+		ret = us_entry_path_init(&path, dir);
+		prefix = ret == 0 ? strlen(path.text) : 0;
 	}
 	while (ret == 0 && !full && (ret = us_dents_next(&worker->dents, &dent)) > 0) {
-		ret = add_entry(worker, dir, listing, children, &path, &dent);
+		ret = add_entry(worker, dir, listing, children, &path, prefix, &dent);
 		dir->resume = dent.next;
 		full = children->nr >= max_children || us_listing_bytes(listing) >= US_POLICY_LISTING_BYTES;
 	}
-	free(path.text);
+	us_entry_path_fini(&path);
 	return ret == 0 && full ? 1 : ret;
 }
 
@@ -402,6 +377,13 @@ static void push_children(struct us_worker *worker, struct children *children)
 	free(children->dirs);
 }
 
+/** True when what the source of DIR does not have is to go: all of it was read, and there may be something. */
+static bool may_mirror(const struct usync_job *job, const struct us_dir *dir)
+{
+	return job->options.remove && !dir->list_failed && !dir->is_virtual && !dir->dst_new &&
+	       dir->fd[US_SRC] >= 0 && dir->fd[US_DST] >= 0 && !us_job_stopping(job);
+}
+
 void us_local_list(struct us_worker *worker, struct us_dir *dir)
 {
 	struct children children = {0};
@@ -424,6 +406,12 @@ void us_local_list(struct us_worker *worker, struct us_dir *dir)
 		us_report_failed(worker, &(struct us_place){.dir = dir}, "read directory", ret);
 	}
 	us_listing_sort(listing);
+	if (ret < 0) {
+		dir->list_failed = true;
+	}
+	if (ret == 0 && may_mirror(worker->job, dir)) {
+		us_mirror_dir(worker, dir);
+	}
 	if (ret > 0) {
 		atomic_fetch_add_explicit(&dir->pending, 1, memory_order_relaxed);
 		push_dir(worker, US_TASK_MORE, dir);

@@ -50,11 +50,11 @@ static void start(struct us_worker *worker, struct us_file *file, int state)
 	us_io_run(&worker->io, &file->op, worker);
 }
 
-void us_local_temp_name(const struct us_worker *worker, const struct us_file *file, char name[US_TEMP_SIZE])
+void us_local_temp_name(const struct us_worker *worker, uint64_t number, char name[US_TEMP_SIZE])
 {
 	snprintf(name, US_TEMP_SIZE, US_TEMP_PREFIX "%016llx.%x.%llx",
 	         (unsigned long long)worker->job->run_id, worker->id,
-	         (unsigned long long)file->temp_number);
+	         (unsigned long long)number);
 }
 
 /** True unless it is certain that NAME is not FILE any more: another run may have put its own there. */
@@ -79,7 +79,7 @@ static void remove_file(struct us_worker *worker, struct us_file *file)
 	const char *name = file->dst_name;
 
 	if (file->replaces) {
-		us_local_temp_name(worker, file, temp);
+		us_local_temp_name(worker, file->temp_number, temp);
 		name = temp;
 	}
 	if (file->created && is_ours(file, name)) {
@@ -249,7 +249,7 @@ static void create_temp(struct us_worker *worker, struct us_file *file)
 {
 	char temp[US_TEMP_SIZE];
 
-	us_local_temp_name(worker, file, temp);
+	us_local_temp_name(worker, file->temp_number, temp);
 	file->op = create_op(worker, file, temp);
 	us_call(&file->op);
 }
@@ -261,8 +261,11 @@ static bool begin_replacing(struct us_worker *worker, struct us_file *file)
 	int ret = us_statx(file->dir->fd[US_DST], file->dst_name, AT_SYMLINK_NOFOLLOW, &dst);
 
 	if (ret == 0 && S_ISDIR(dst.stx_mode)) {
-		us_local_fail(worker, file, "replace", -EISDIR);
-		return false;
+		ret = us_local_make_way(worker, file);
+		if (ret < 0) {
+			us_local_fail(worker, file, "replace", ret);
+			return false;
+		}
 	}
 	file->replaces = true;
 	file->temp_number = ++worker->temp_number;
@@ -299,7 +302,12 @@ static void after_close(struct us_worker *worker, struct us_file *file)
 		return;
 	}
 	if (file->replaces) {
-		us_local_temp_name(worker, file, temp);
+		us_local_temp_name(worker, file->temp_number, temp);
+		ret = us_local_keep_backup(worker, file);
+		if (ret < 0) {
+			us_local_fail(worker, file, "back up", ret);
+			return;
+		}
 		ret = us_renameat(file->dir->fd[US_DST], temp, file->dir->fd[US_DST], file->dst_name);
 		if (ret < 0) {
 			us_local_fail(worker, file, "rename", ret);

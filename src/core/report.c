@@ -31,14 +31,17 @@ static void send_place(struct usync_job *job, enum usync_event_type type, const 
                        const char *what, int error)
 {
 	char *path = us_dir_path(place->dir, place->name, place->side);
+	char *name = us_dir_relative_path(place->dir, place->name);
 	struct usync_event event = {
 		.type = type,
 		.path = path != NULL ? path : no_path,
+		.name = name != NULL ? name : no_path,
 		.what = what,
 		.error = -error,
 	};
 
 	send_event(job, &event);
+	free(name);
 	free(path);
 }
 
@@ -142,6 +145,21 @@ void us_report_dir(struct us_worker *worker, const struct us_dir *dir, uint32_t 
 	if (worker->job->options.report_copied && changes != 0) {
 		send_copied(worker->job, dir, NULL, NULL, &event);
 	}
+}
+
+void us_report_deleted(struct us_worker *worker, const char *path, bool is_dir)
+{
+	struct usync_job *job = worker->job;
+	struct usync_event event = {.type = USYNC_EVENT_DELETED, .name = path, .mode = is_dir ? S_IFDIR : 0};
+	char *full;
+
+	if (!job->options.report_copied) {
+		return;
+	}
+	full = us_dir_path(job->root, path, US_DST);
+	event.path = full != NULL ? full : no_path;
+	send_event(job, &event);
+	free(full);
 }
 
 /** Which of the kinds an attribute is counted under. */

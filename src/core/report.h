@@ -39,6 +39,9 @@ void us_report_file(struct us_worker *worker, const struct us_file *file);
 /** The same for a directory. */
 void us_report_dir(struct us_worker *worker, const struct us_dir *dir, uint32_t changes);
 
+/** PATH, from the root of the destination, was deleted. */
+void us_report_deleted(struct us_worker *worker, const char *path, bool is_dir);
+
 /** An attribute of KIND can't be kept, which is told once, at the end. */
 void us_report_lack(struct us_worker *worker, const struct us_place *place, enum usync_keep kind, int error);
 

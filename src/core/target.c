@@ -145,8 +145,11 @@ static int make_root(struct usync_job *job, const char *src, int src_fd, const s
 		}
 		return refuse(job, -ENOMEM, "out of memory");
 	}
+	if (job->transforms) {
+		us_keep_transform(&job->keep, &root->source->stx);
+	}
 	if (dst_fd >= 0) {
-		us_local_know_dst(root, dst_stx);
+		us_local_know_dst(job, root, dst_stx);
 		root->dst_acl = us_local_has_default_acl(dst_fd);
 	} else {
 		root->dst_new = true;

@@ -41,6 +41,7 @@ struct us_counts {
 	atomic_uint_fast64_t links;
 	atomic_uint_fast64_t unchanged;
 	atomic_uint_fast64_t skipped;
+	atomic_uint_fast64_t deleted;
 	atomic_uint_fast64_t bytes;
 	atomic_uint_fast64_t failed;
 	atomic_uint_fast64_t vanished;

@@ -28,6 +28,12 @@ static int check_options(const struct usync_options *options)
 	    (options->keep | options->keep_strictly) >= USYNC_KEEP_NONE * 2u) {
 		return -EINVAL;
 	}
+	if (options->suffix != NULL && (options->suffix[0] == '\0' || strchr(options->suffix, '/') != NULL)) {
+		return -EINVAL;
+	}
+	if (options->chmod != NULL && us_modespec_parse(&(struct us_modespec){0}, options->chmod) < 0) {
+		return -EINVAL;
+	}
 	for (size_t i = 0; i < options->nr_filters; i++) {
 		if (options->filters[i].pattern == NULL || options->filters[i].pattern[0] == '\0') {
 			return -EINVAL;
@@ -108,7 +114,12 @@ int usync_job_new(struct usync_job **job, const struct usync_options *options,
 	}
 	new->options = options != NULL ? *options : defaults;
 	pthread_mutex_init(&new->event_lock, NULL);
-	ret = copy_filters(new);
+	if (new->options.chmod != NULL) {
+		new->chmod = strdup(new->options.chmod);
+		new->options.chmod = new->chmod;
+	}
+	new->suffix = strdup(new->options.suffix != NULL ? new->options.suffix : "~");
+	ret = new->suffix != NULL && (new->chmod != NULL || new->options.chmod == NULL) ? copy_filters(new) : -ENOMEM;
 	if (ret == 0) {
 		ret = copy_paths(new, sources, nr_sources, destination);
 	}
@@ -167,10 +178,12 @@ void usync_job_stats(const struct usync_job *job, struct usync_stats *stats)
 		stats->links += load(&counts->links);
 		stats->unchanged += load(&counts->unchanged);
 		stats->skipped += load(&counts->skipped);
+		stats->deleted += load(&counts->deleted);
 		stats->bytes += load(&counts->bytes);
 		stats->failed += load(&counts->failed);
 		stats->vanished += load(&counts->vanished);
 	}
+	stats->not_deleted = load(&job->nr_not_deleted);
 	if (start != 0) {
 		stats->elapsed_ns = (end != 0 ? end : us_clock_ns()) - start;
 	}
@@ -193,6 +206,8 @@ void usync_job_free(struct usync_job *job)
 	free(job->destination);
 	free(job->workers);
 	free(job->src_roots);
+	free(job->suffix);
+	free(job->chmod);
 	free_filters(job);
 	free(job->error_text);
 	pthread_mutex_destroy(&job->event_lock);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file mirror.h
+ * --delete: what the source does not have goes from the destination.
+ *
+ * A directory is gone through once its source has been listed to the end without an error.  An entry goes only when the
+ * source answers that there is none of its name; one that a filter leaves out stays.
+ */
+#ifndef US_CORE_MIRROR_H
+#define US_CORE_MIRROR_H
+
+struct us_dir;
+struct us_worker;
+
+/** Delete what is in the destination of DIR, which is pinned, and not in its source. */
+void us_mirror_dir(struct us_worker *worker, struct us_dir *dir);
+
+/**
+ * Delete NAME with all in it from the destination of DIR, for something of another kind is to stand there.
+ *
+ * @return 0 when it is gone, or a negative errno: -EEXIST when some of it had to stay.
+ */
+int us_mirror_make_way(struct us_worker *worker, struct us_dir *dir, const char *name);
+
+#endif /* US_CORE_MIRROR_H */

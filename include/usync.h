@@ -84,6 +84,13 @@ enum usync_sparse {
 	USYNC_SPARSE_NEVER,  /**< Every byte is written. */
 };
 
+/** Which symbolic links are followed. */
+enum usync_follow {
+	USYNC_FOLLOW_NONE,    /**< They are copied as links. */
+	USYNC_FOLLOW_SOURCES, /**< Those that are sources themselves. */
+	USYNC_FOLLOW_ALL,     /**< All: what they lead to is copied.  A loop is a failure of the link that closes it. */
+};
+
 /** One pattern of a filter; the first that matches an entry decides (uring-sync(1) describes them). */
 struct usync_filter {
 	const char *pattern;
@@ -162,6 +169,8 @@ struct usync_options {
 	bool backup;           /**< Keep what is replaced or deleted, under its name with suffix. */
 	const char *suffix;    /**< NULL: "~"; copied. */
 	uint64_t max_delete;
+	enum usync_follow follow; /**< See enum usync_follow. */
+	bool safe_links;       /**< Leave out symbolic links that lead out of the tree, or may. */
 	bool one_file_system;  /**< Do not look into mount points; they become empty directories. */
 	bool dry_run;          /**< Change nothing; events tell what would be done. */
 	uint32_t modify_window; /**< Seconds by which two equal times may differ. */

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The copy on one machine: a job is made from the command line, run and reported on. */
+#include "base/quote.h"
 #include "cli/cmd.h"
 #include "cli/report.h"
 #include "cli/signals.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 
 /** How far a job came. */
 struct outcome {
@@ -63,6 +66,29 @@ static enum cli_exit copy_status(const struct usync_stats *stats, int error)
 	return stats->not_deleted > 0 ? CLI_EXIT_MAX_DELETE : CLI_EXIT_OK;
 }
 
+/** Say what is wrong with the list of names that failed. */
+static enum cli_exit list_error(const char *path, int error)
+{
+	fputs("uring-sync: --failed-list: ", stderr);
+	us_quote_write(stderr, path);
+	fprintf(stderr, ": %s\n", strerror(-error));
+	return CLI_EXIT_STOPPED;
+}
+
+/** Close that list. */
+static enum cli_exit finish_list(struct report *report, const char *path, enum cli_exit status)
+{
+	int error = report->failed_error;
+
+	if (report->failed == NULL) {
+		return status;
+	}
+	if (fclose(report->failed) != 0 && error == 0) {
+		error = -errno;
+	}
+	return error < 0 ? list_error(path, error) : status;
+}
+
 enum cli_exit cmd_copy(const struct opts *opts)
 {
 	struct report report = {
@@ -79,6 +105,12 @@ enum cli_exit cmd_copy(const struct opts *opts)
 	int ret;
 
 	options.report_copied = report.verbose || report.itemize;
+	if (opts->failed_list != NULL) {
+		report.failed = fopen(opts->failed_list, "we");
+		if (report.failed == NULL) {
+			return list_error(opts->failed_list, -errno);
+		}
+	}
 	options.event = report_event;
 	options.payload = &report;
 	ret = usync_job_new(&job, &options, (const char *const *)opts->sources, opts->nr_sources,
@@ -92,6 +124,7 @@ enum cli_exit cmd_copy(const struct opts *opts)
 	report_outcome(&report, job, &stats, outcome, opts->quiet);
 	status = copy_status(&stats, outcome.error);
 	usync_job_free(job);
+	status = finish_list(&report, opts->failed_list, status);
 	if (report_finish(&report) < 0 && status == CLI_EXIT_OK) {
 		status = CLI_EXIT_STOPPED;
 	}

@@ -140,6 +140,9 @@ static int store(struct parser *parser, const struct option_def *def, const char
 		ret = store_number(parser->opts, def, value);
 		parser->opts->job.limit_delete = true;
 		break;
+	case KIND_TEXT:
+		memcpy((char *)parser->opts + def->field, &value, sizeof(value));
+		break;
 	case KIND_CHMOD:
 		ret = opts_check_modes(value);
 		memcpy((char *)parser->opts + def->field, &value, sizeof(value));

@@ -24,6 +24,7 @@ const size_t opts_table_nr = us_array_size(opts_table);
 /* Choices and settings are stored through a copy of an unsigned int. */
 static_assert(sizeof(enum usync_io) == sizeof(unsigned int), "enum size");
 static_assert(sizeof(enum usync_copy) == sizeof(unsigned int), "enum size");
+static_assert(sizeof(enum usync_follow) == sizeof(unsigned int), "enum size");
 static_assert(sizeof(enum opts_action) == sizeof(unsigned int), "enum size");
 
 const struct option_def *opts_table_find(const char *name, size_t length)
@@ -121,6 +122,7 @@ void opts_table_valid(char out[OPTS_VALID_MAX], const struct option_def *def)
 	case KIND_FILTER:
 		snprintf(out, OPTS_VALID_MAX, "one byte or more");
 		break;
+	case KIND_TEXT:
 	case KIND_FILTER_FILE:
 	case KIND_KEEP_ALL:
 	case KIND_SET:

@@ -24,6 +24,7 @@ enum opts_kind {
 	KIND_DROP,   /**< A list of attributes that are not kept. */
 	KIND_LIMIT,  /**< The number of deletions allowed. */
 	KIND_SUFFIX, /**< What is put behind a name. */
+	KIND_TEXT,   /**< A path, as it is. */
 	KIND_CHMOD,  /**< A list of changes to permission bits. */
 	KIND_CHOWN,  /**< A user, a group, or both. */
 	KIND_FILTER, /**< A pattern; .value is 1 for one that includes. */

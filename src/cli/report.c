@@ -98,15 +98,31 @@ static void print_note(struct report *report, const struct usync_event *event)
 	fputc('\n', report->err);
 }
 
+/** Note the name of what did not arrive. */
+static void note_failed(struct report *report, const struct usync_event *event)
+{
+	if (report->failed == NULL || event->name == NULL) {
+		return;
+	}
+	errno = 0;
+	fputs(event->name[0] != '\0' ? event->name : ".", report->failed);
+	fputc('\0', report->failed);
+	if (ferror(report->failed) != 0 && report->failed_error == 0) {
+		report->failed_error = errno > 0 ? -errno : -EIO;
+	}
+}
+
 void report_event(const struct usync_event *event, void *payload)
 {
 	struct report *report = payload;
 
 	switch (event->type) {
 	case USYNC_EVENT_FAILED:
+		note_failed(report, event);
 		print_line(report, event->path, event->what, event->error);
 		break;
 	case USYNC_EVENT_VANISHED:
+		note_failed(report, event);
 		print_line(report, event->path, "vanished while copying", 0);
 		break;
 	case USYNC_EVENT_COPIED:

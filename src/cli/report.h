@@ -26,6 +26,8 @@ struct report {
 	FILE *err;    /**< Failures and notes. */
 	bool verbose; /**< Print names and notes. */
 	bool itemize; /**< Print changes with the names. */
+	FILE *failed; /**< Names of what failed or vanished, each with a NUL, or NULL. */
+	int failed_error; /**< 0, or the first -errno of writing to failed. */
 	int error;    /**< 0, or the first -errno of writing to out. */
 };
 

@@ -63,6 +63,7 @@ struct us_dir {
 	bool dst_acl;            /**< New entries take a default ACL, so their mode is not as asked for. */
 	bool is_virtual;         /**< Stands for the destination of several sources: nothing is set on it. */
 	bool list_failed;        /**< Not all in its source is known. */
+	bool followed;           /**< Its source may be reached by way of a symbolic link. */
 	bool is_mount;           /**< A mount point that is not looked into. */
 	char name[];             /**< In the source's parent, then (where dst_name is not 0) in the destination. */
 };

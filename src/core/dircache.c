@@ -19,8 +19,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-/** How a directory below the root is opened: never through a symbolic link. */
-static const int dir_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+/** How DIR is opened: never through a symbolic link, unless its source was found so. */
+static int dir_flags(const struct us_dir *dir, enum us_side side)
+{
+	return O_RDONLY | O_DIRECTORY | (side == US_SRC && dir->followed ? 0 : O_NOFOLLOW);
+}
 
 void us_dircache_init(struct us_dircache *cache, unsigned int max_open)
 {
@@ -79,7 +82,7 @@ static void evict(struct us_dircache *cache, unsigned int keep)
  * Open NAME in DIRFD and make sure that it is the directory of IDENTITY.
  * @return 0 and the descriptor (-1 for a side that has none), or a negative errno.
  */
-static int open_same(int dirfd, const char *name, const struct us_identity *identity, int *out)
+static int open_same(int dirfd, const char *name, int flags, const struct us_identity *identity, int *out)
 {
 	struct statx stx;
 	int fd;
@@ -89,7 +92,7 @@ static int open_same(int dirfd, const char *name, const struct us_identity *iden
 	if (identity->ino == 0) {
 		return 0;
 	}
-	fd = us_openat(dirfd, name, dir_flags, 0);
+	fd = us_openat(dirfd, name, flags, 0);
 	if (fd < 0) {
 		return fd;
 	}
@@ -130,8 +133,8 @@ static int reopen_below(struct us_dircache *cache, struct us_dir *dir)
 	int fd[US_SIDES] = {-1, -1};
 
 	for (enum us_side side = 0; side < US_SIDES; side++) {
-		int ret = open_same(dir->parent->fd[side], us_dir_name(dir, side), &dir->identity[side],
-		                    &fd[side]);
+		int ret = open_same(dir->parent->fd[side], us_dir_name(dir, side), dir_flags(dir, side),
+		                    &dir->identity[side], &fd[side]);
 
 		if (ret < 0) {
 			close_pair(fd);
@@ -222,7 +225,7 @@ static void reopen_above(struct us_dircache *cache, const struct us_dir *dir)
 
 	for (enum us_side side = 0; side < US_SIDES; side++) {
 		if (dir->fd[side] < 0 ||
-		    open_same(dir->fd[side], "..", &parent->identity[side], &fd[side]) < 0) {
+		    open_same(dir->fd[side], "..", dir_flags(parent, side), &parent->identity[side], &fd[side]) < 0) {
 			close_pair(fd);
 			return;
 		}

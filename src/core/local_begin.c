@@ -26,6 +26,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 /** Where FILE is in the source. */
 static struct us_place place_of(const struct us_file *file)
@@ -107,6 +108,27 @@ bool us_local_claim(struct us_worker *worker, struct us_file *file)
 	}
 }
 
+bool us_local_follows(const struct us_worker *worker, const struct us_file *file)
+{
+	switch (worker->job->options.follow) {
+	case USYNC_FOLLOW_ALL:
+		return true;
+	case USYNC_FOLLOW_SOURCES:
+		return file->dir->is_virtual;
+	default:
+		return false;
+	}
+}
+
+/** True when FILE is a symbolic link, wherever it leads. */
+static bool is_link(const struct us_file *file)
+{
+	struct statx stx;
+
+	return us_statx(file->dir->fd[US_SRC], file->name, AT_SYMLINK_NOFOLLOW, &stx) == 0 &&
+	       S_ISLNK(stx.stx_mode);
+}
+
 /** What kind of file MODE tells of. */
 static enum us_file_kind kind_of(mode_t mode)
 {
@@ -136,6 +158,11 @@ static void after_stat(struct us_op *op, void *context)
 	struct us_worker *worker = context;
 	struct us_file *file = (struct us_file *)(void *)op;
 
+	if (op->res == -ENOENT && us_local_follows(worker, file) && is_link(file)) {
+		us_report_failed(worker, &(struct us_place){file->dir, file->name, US_SRC}, "follow link", op->res);
+		us_worker_lost(worker, file);
+		return;
+	}
 	if (op->res < 0) {
 		us_local_lose(worker, file, "stat", op->res);
 		return;
@@ -163,6 +190,37 @@ static void after_stat(struct us_op *op, void *context)
 	worker->job->sink->look(worker, file);
 }
 
+/**
+ * True when the target of FILE, a symbolic link, is absolute or has more ".." than directories to come back from, at any
+ * point of its way.
+ */
+static bool leads_out(const struct us_file *file)
+{
+	const char *part = file->data;
+	long depth = 0;
+
+	if (part[0] == '/' || part[0] == '\0') {
+		return true;
+	}
+	for (const struct us_dir *d = file->dir; d->parent != NULL; d = d->parent) {
+		depth++;
+	}
+	while (*part != '\0') {
+		size_t length = strcspn(part, "/");
+
+		if (length == 2 && part[0] == '.' && part[1] == '.') {
+			if (--depth < 0) {
+				return true;
+			}
+		} else if (length > 0 && !(length == 1 && part[0] == '.')) {
+			depth++;
+		}
+		part += length;
+		part += strspn(part, "/");
+	}
+	return false;
+}
+
 /** Read the target of a symbolic link. */
 static void begin_symlink(struct us_worker *worker, struct us_file *file)
 {
@@ -184,6 +242,11 @@ static void begin_symlink(struct us_worker *worker, struct us_file *file)
 		return;
 	}
 	file->data[ret] = '\0';
+	if (worker->job->options.safe_links && leads_out(file)) {
+		us_report_note(worker->job, "left out, for it leads out of the tree: %s", file->name);
+		skip(worker, file);
+		return;
+	}
 	file->eof = true;
 	us_worker_filled(worker, file);
 }
@@ -250,7 +313,7 @@ void us_local_begin_entry(struct us_worker *worker)
 		.kind = US_OP_STATX,
 		.fd = file->dir->fd[US_SRC],
 		.path = file->name,
-		.flags = AT_SYMLINK_NOFOLLOW,
+		.flags = us_local_follows(worker, file) ? 0 : AT_SYMLINK_NOFOLLOW,
 		.buf = &file->stx,
 		.done = after_stat,
 	};

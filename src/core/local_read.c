@@ -48,7 +48,8 @@ void us_local_open_file(struct us_worker *worker, struct us_file *file)
 		.kind = US_OP_OPENAT,
 		.fd = file->dir->fd[US_SRC],
 		.path = file->name,
-		.flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | (worker->noatime ? O_NOATIME : 0),
+		.flags = O_RDONLY | (us_local_follows(worker, file) ? 0 : O_NOFOLLOW) | O_NONBLOCK | O_NOCTTY |
+		         (worker->noatime ? O_NOATIME : 0),
 	};
 	start(worker, file, OPENING);
 }

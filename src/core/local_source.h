@@ -33,6 +33,9 @@ void us_local_share_slice(struct us_worker *worker);
 /** local_begin.c: begin the next entry of the worker's slice. */
 void us_local_begin_entry(struct us_worker *worker);
 
+/** local_begin.c: true when FILE, should it be a symbolic link, is what that leads to. */
+bool us_local_follows(const struct us_worker *worker, const struct us_file *file);
+
 /** local_begin.c: member of us_local_source. */
 void us_local_looked(struct us_worker *worker, struct us_file *file);
 

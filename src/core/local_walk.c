@@ -71,7 +71,7 @@ static void start_open(struct us_worker *worker, struct us_dir_open *opening)
 		.kind = US_OP_OPENAT,
 		.fd = opening->dir->parent->fd[US_SRC],
 		.path = us_dir_name(opening->dir, US_SRC),
-		.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | noatime,
+		.flags = O_RDONLY | O_DIRECTORY | (opening->dir->followed ? 0 : O_NOFOLLOW) | noatime,
 		.done = open_step,
 	};
 	us_io_run(&worker->io, &opening->op, worker);
@@ -100,6 +100,17 @@ static void hand_over(struct us_worker *worker, struct us_dir_open *opening)
 		return;
 	}
 	worker->job->sink->open_dir(worker, opening);
+}
+
+/** True when DIR, which is STX, is one of the directories that lead to it. */
+static bool is_loop(const struct us_dir *dir, const struct statx *stx)
+{
+	for (const struct us_dir *d = dir->parent; d != NULL; d = d->parent) {
+		if (us_identity_is(&d->identity[US_SRC], stx)) {
+			return true;
+		}
+	}
+	return false;
 }
 
 /** True when DIR, which is STX, is a mount point that is not to be looked into. */
@@ -179,6 +190,10 @@ static void after_stat(struct us_worker *worker, struct us_dir_open *opening)
 		us_worker_dir_failed(worker, opening);
 		return;
 	}
+	if (dir->followed && is_loop(dir, &opening->stx)) {
+		fail_opening(worker, opening, "follow link: it leads back to where it lies", -ELOOP);
+		return;
+	}
 	if (is_mount(worker->job, dir, &opening->stx)) {
 		us_close(opening->fd[US_SRC]);
 		opening->fd[US_SRC] = -1;
@@ -234,15 +249,21 @@ static int add_child(struct children *children, struct us_dir *parent, const str
 		return -ENOMEM;
 	}
 	child->ino = dent->ino;
+	child->followed = dent->type == DT_LNK;
 	children->dirs[children->nr++] = child;
 	return 0;
 }
 
 /** What kind DENT is, where the file system left that open. */
-static unsigned char resolve_type(const struct us_dir *dir, const struct us_dent *dent)
+static unsigned char resolve_type(const struct usync_job *job, const struct us_dir *dir, const struct us_dent *dent)
 {
 	struct statx stx;
 
+	if (dent->type == DT_LNK && job->options.follow == USYNC_FOLLOW_ALL) {
+		/* One that leads nowhere is reported at its turn. */
+		return us_statx(dir->fd[US_SRC], dent->name, 0, &stx) == 0 && S_ISDIR(stx.stx_mode) ? DT_DIR
+		                                                                                   : DT_UNKNOWN;
+	}
 	if (dent->type != DT_UNKNOWN ||
 	    us_statx(dir->fd[US_SRC], dent->name, AT_SYMLINK_NOFOLLOW, &stx) < 0) {
 		return dent->type; /* A stat that failed now fails again, and is reported, at its turn. */
@@ -255,7 +276,7 @@ static int add_entry(struct us_worker *worker, struct us_dir *dir, struct us_lis
                      struct children *children, struct us_entry_path *path, size_t prefix,
                      const struct us_dent *dent)
 {
-	unsigned char type = resolve_type(dir, dent);
+	unsigned char type = resolve_type(worker->job, dir, dent);
 
 	if (path->text != NULL) {
 		const char *name = us_entry_path_set(path, prefix, dent->name);

@@ -63,6 +63,12 @@ static int look(const char *path, struct statx *stx)
 	return us_statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, stx);
 }
 
+/** Look at a source, which may be what a symbolic link leads to. */
+static int look_at_source(const struct usync_job *job, const char *path, struct statx *stx)
+{
+	return us_statx(AT_FDCWD, path, job->options.follow == USYNC_FOLLOW_NONE ? AT_SYMLINK_NOFOLLOW : 0, stx);
+}
+
 /** True when the two are one file or directory. */
 static bool is_same(const struct statx *a, const struct statx *b)
 {
@@ -316,7 +322,11 @@ static int push_sources(struct usync_job *job, const struct source *sources)
 			                     source->name);
 		} else {
 			task.dir = us_dir_new(job->root, source->path, source->name);
-			ret = task.dir != NULL ? us_feed_push(job->feed, 0, &task) : -ENOMEM;
+			ret = -ENOMEM;
+			if (task.dir != NULL) {
+				task.dir->followed = job->options.follow != USYNC_FOLLOW_NONE;
+				ret = us_feed_push(job->feed, 0, &task);
+			}
 		}
 	}
 	if (ret < 0) {
@@ -429,7 +439,7 @@ int us_target_open(struct usync_job *job)
 	for (size_t i = 0; i < job->nr_sources && ret == 0; i++) {
 		sources[i].path = job->sources[i];
 		sources[i].name = us_path_base(job->sources[i]);
-		sources[i].error = look(job->sources[i], &sources[i].stx);
+		sources[i].error = look_at_source(job, job->sources[i], &sources[i].stx);
 		if (sources[i].name == NULL) {
 			ret = refuse(job, -ENOMEM, "out of memory");
 		}

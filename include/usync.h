@@ -84,6 +84,13 @@ enum usync_sparse {
 	USYNC_SPARSE_NEVER,  /**< Every byte is written. */
 };
 
+/** Whether a copy shares the source's blocks, where the file system can (Btrfs, XFS, bcachefs). */
+enum usync_reflink {
+	USYNC_REFLINK_AUTO,   /**< Where that works. */
+	USYNC_REFLINK_ALWAYS, /**< Or the file fails. */
+	USYNC_REFLINK_NEVER,
+};
+
 /** Which symbolic links are followed. */
 enum usync_follow {
 	USYNC_FOLLOW_NONE,    /**< They are copied as links. */
@@ -169,6 +176,7 @@ struct usync_options {
 	bool backup;           /**< Keep what is replaced or deleted, under its name with suffix. */
 	const char *suffix;    /**< NULL: "~"; copied. */
 	uint64_t max_delete;
+	enum usync_reflink reflink; /**< See enum usync_reflink. */
 	enum usync_follow follow; /**< See enum usync_follow. */
 	bool safe_links;       /**< Leave out symbolic links that lead out of the tree, or may. */
 	bool one_file_system;  /**< Do not look into mount points; they become empty directories. */

@@ -24,6 +24,9 @@ const size_t opts_table_nr = us_array_size(opts_table);
 /* Choices and settings are stored through a copy of an unsigned int. */
 static_assert(sizeof(enum usync_io) == sizeof(unsigned int), "enum size");
 static_assert(sizeof(enum usync_copy) == sizeof(unsigned int), "enum size");
+static_assert(sizeof(enum usync_reflink) == sizeof(unsigned int), "enum size");
+static_assert(sizeof(enum usync_sparse) == sizeof(unsigned int), "enum size");
+static_assert(sizeof(enum usync_compare) == sizeof(unsigned int), "enum size");
 static_assert(sizeof(enum usync_follow) == sizeof(unsigned int), "enum size");
 static_assert(sizeof(enum opts_action) == sizeof(unsigned int), "enum size");
 

@@ -56,6 +56,7 @@ struct us_file {
 	bool eof;         /**< They are the last. */
 	bool grown;       /**< It held more than its size said, and was looked at again. */
 	bool sizeless;    /**< It says 0 whatever it holds, as files of /proc do. */
+	bool clone;       /**< Its contents are src_fd's blocks, if the sink can share them; else more() reads them. */
 	bool find_zeros;  /**< Blocks of zeros become holes. */
 	bool has_holes;   /**< Not every byte is written: its size is set at the end. */
 	int pipe[2];      /**< With splice: where the bytes are instead of in data; -1 otherwise. */

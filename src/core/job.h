@@ -93,6 +93,7 @@ struct usync_job {
 	atomic_bool stopping;       /**< Cancelled, or stopped by an error: begin nothing new. */
 	atomic_int error;           /**< The negative errno that stopped the job; the first one stays. */
 	atomic_bool ring_noted;     /**< That there is no io_uring was said. */
+	atomic_bool no_clone;       /**< Sharing blocks did not work. */
 	atomic_bool no_link_noted;  /**< That a hard link could not be made was said. */
 	char *error_text;
 	atomic_uint_fast64_t started_ns;

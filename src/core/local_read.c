@@ -192,6 +192,13 @@ static void settle_holes(const struct us_worker *worker, struct us_file *file)
 	file->splice = file->splice && !file->has_holes;
 }
 
+/** True when FILE's blocks are to be shared, as far as is known by now. */
+static bool may_clone(const struct usync_job *job, const struct us_file *file)
+{
+	return job->options.reflink != USYNC_REFLINK_NEVER && file->verdict == US_VERDICT_COPY &&
+	       file->stx.stx_size > 0 && !atomic_load_explicit(&job->no_clone, memory_order_relaxed);
+}
+
 /** What it is, is known. */
 static void after_stat(struct us_worker *worker, struct us_file *file)
 {
@@ -210,6 +217,11 @@ static void after_stat(struct us_worker *worker, struct us_file *file)
 		return;
 	}
 	if (!us_local_read_xattrs(worker, file)) {
+		return;
+	}
+	if (may_clone(worker->job, file)) {
+		file->clone = true;
+		us_worker_filled(worker, file);
 		return;
 	}
 	if (file->verdict == US_VERDICT_COMPARE) {
@@ -305,7 +317,7 @@ void us_local_more(struct us_worker *worker, struct us_file *file)
 		return;
 	}
 	if (file->offset + file->length == 0) {
-		settle_holes(worker, file); /* It was compared, and differs: from the start, to be written. */
+		settle_holes(worker, file); /* It was compared, and differs, or can't be cloned: from the start. */
 	}
 	file->offset += file->length;
 	file->length = 0;

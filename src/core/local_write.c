@@ -272,6 +272,28 @@ static bool begin_replacing(struct us_worker *worker, struct us_file *file)
 	return true;
 }
 
+/** Let the copy share the source's blocks. @return false when they have to be read and written instead. */
+static bool share_blocks(struct us_worker *worker, struct us_file *file)
+{
+	struct usync_job *job = worker->job;
+	int ret = us_clone(file->dst_fd, file->src_fd);
+
+	if (ret < 0 && job->options.reflink == USYNC_REFLINK_ALWAYS) {
+		us_local_fail(worker, file, "reflink", ret);
+		return true;
+	}
+	file->clone = false;
+	if (ret < 0) {
+		atomic_store_explicit(&job->no_clone, true, memory_order_relaxed);
+		return false;
+	}
+	us_count(&worker->counts.bytes, file->stx.stx_size);
+	file->has_holes = false;
+	file->eof = true;
+	complete(worker, file);
+	return true;
+}
+
 /** It was made, or not. */
 static void after_create(struct us_worker *worker, struct us_file *file)
 {
@@ -288,6 +310,13 @@ static void after_create(struct us_worker *worker, struct us_file *file)
 	}
 	file->dst_fd = file->op.res;
 	file->created = true;
+	if (file->clone) {
+		if (!share_blocks(worker, file)) {
+			file->dst_state = WRITING; /* It is made; what comes next is its first bytes. */
+			us_worker_drained(worker, file);
+		}
+		return;
+	}
 	write_rest(worker, file);
 }
 

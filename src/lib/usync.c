@@ -25,7 +25,7 @@ static int check_options(const struct usync_options *options)
 	    !is_within(options->chunk_size, USYNC_CHUNK_MIN, USYNC_CHUNK_MAX) ||
 	    options->io > USYNC_IO_SYNC || options->copy > USYNC_COPY_SPLICE ||
 	    options->compare > USYNC_COMPARE_NEVER || options->sparse > USYNC_SPARSE_NEVER ||
-	    options->follow > USYNC_FOLLOW_ALL ||
+	    options->follow > USYNC_FOLLOW_ALL || options->reflink > USYNC_REFLINK_NEVER ||
 	    (options->keep | options->keep_strictly) >= USYNC_KEEP_NONE * 2u) {
 		return -EINVAL;
 	}

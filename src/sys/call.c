@@ -7,7 +7,9 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -192,6 +194,11 @@ int us_linkat(int olddir, const char *old, int newdir, const char *name)
 int us_mknodat(int dirfd, const char *path, mode_t mode, dev_t dev)
 {
 	return call_retry("mknodat", mknodat(dirfd, path, mode, dev));
+}
+
+int us_clone(int fd, int src)
+{
+	return call_retry("clone", ioctl(fd, FICLONE, src));
 }
 
 int us_ftruncate(int fd, uint64_t size)

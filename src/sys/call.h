@@ -53,6 +53,10 @@ int us_readlinkat(int dirfd, const char *path, char *buf, size_t size);
 int us_linkat(int olddir, const char *old, int newdir, const char *name);
 
 int us_mknodat(int dirfd, const char *path, mode_t mode, dev_t dev);
+
+/** Let the empty file FD share all blocks of the file SRC (ioctl_ficlone(2)). */
+int us_clone(int fd, int src);
+
 int us_ftruncate(int fd, uint64_t size);
 
 /** lseek(2): 0 and the place in *OUT, or a negative errno. */

@@ -168,6 +168,9 @@ struct usync_options {
 	bool chown_group;      /**< The same for the group. */
 	uint32_t chown_uid;
 	uint32_t chown_gid;
+	const char *const *files; /**< nr_files paths from the root of the one source: only these, with all in them; copied. */
+	size_t nr_files;
+	bool only_files;       /**< Obey files, also when there are none. */
 	bool update;           /**< Leave what is newer in the destination. */
 	bool existing;         /**< Make nothing new. */
 	bool ignore_existing;  /**< Leave everything that exists, but for what is in directories. */

@@ -27,6 +27,9 @@ struct opts {
 	struct usync_filter *filters; /**< What job.filters points to at the end. */
 	char **patterns;          /**< What those point to. */
 	bool numeric_ids;         /**< Keep owners by number; on one machine names lead to the same. */
+	const char *files_from;   /**< A file of names, or NULL. */
+	bool from0;               /**< They end with a NUL. */
+	char **files;             /**< What job.files points to. */
 	const char *failed_list;  /**< Where the names of what failed go, or NULL. */
 	bool itemize;             /**< Print what changes about each entry. */
 	bool verbose;             /**< Print paths as they are copied, and notes. */

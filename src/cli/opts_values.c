@@ -225,11 +225,112 @@ int opts_store_filter_file(struct opts *opts, const struct option_def *def, cons
 	return ret < 0 ? file_error(err, def, path, ret) : 0;
 }
 
+/** Read the names of IN into the list. */
+static int read_names(struct opts *opts, FILE *in)
+{
+	int delimiter = opts->from0 ? '\0' : '\n';
+	char *name = NULL;
+	size_t size = 0;
+	size_t max = 0;
+	ssize_t length;
+
+	errno = 0;
+	while ((length = getdelim(&name, &size, delimiter, in)) > 0) {
+		if (name[length - 1] == delimiter) {
+			name[--length] = '\0';
+		}
+		if (length == 0) {
+			continue;
+		}
+		if (opts->job.nr_files == max) {
+			size_t more = max > 0 ? max * 2 : 64;
+			char **files = reallocarray(opts->files, more, sizeof(*files));
+
+			if (files == NULL) {
+				break;
+			}
+			opts->files = files;
+			max = more;
+		}
+		opts->files[opts->job.nr_files] = strdup(name);
+		if (opts->files[opts->job.nr_files] == NULL) {
+			break;
+		}
+		opts->job.nr_files++;
+	}
+	free(name);
+	if (length > 0) {
+		return -ENOMEM;
+	}
+	return ferror(in) != 0 ? (errno > 0 ? -errno : -EIO) : 0;
+}
+
+/** Describe the first name that leads out of the source. */
+static int check_names(const struct opts *opts, FILE *err)
+{
+	for (size_t i = 0; i < opts->job.nr_files; i++) {
+		long depth = 0;
+
+		for (const char *p = opts->files[i]; *p != '\0' && depth >= 0; p += strspn(p, "/")) {
+			size_t length = strcspn(p, "/");
+
+			depth += length == 2 && p[0] == '.' && p[1] == '.' ? -1
+			         : length == 0 || (length == 1 && p[0] == '.') ? 0
+			                                                       : 1;
+			p += length;
+		}
+		if (depth < 0) {
+			fputs("uring-sync: --files-from: '", err);
+			us_quote_write(err, opts->files[i]);
+			fputs("' is not valid: a name that does not lead out of the source\n", err);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+int opts_load_files(struct opts *opts, FILE *err)
+{
+	const char *path = opts->files_from;
+	bool is_stdin;
+	FILE *in;
+	int ret;
+
+	if (path == NULL) {
+		return 0;
+	}
+	if (opts->job.remove) {
+		fputs("uring-sync: --delete and --files-from contradict each other: a list of files does not say "
+		      "what is to go\n", err);
+		return -EINVAL;
+	}
+	is_stdin = strcmp(path, "-") == 0;
+	in = is_stdin ? stdin : fopen(path, "re");
+	ret = in != NULL ? read_names(opts, in) : -errno;
+	if (in != NULL && !is_stdin) {
+		fclose(in);
+	}
+	if (ret < 0) {
+		fputs("uring-sync: --files-from: ", err);
+		us_quote_write(err, path);
+		fprintf(err, ": %s\n", strerror(-ret));
+		return ret;
+	}
+	opts->job.only_files = true;
+	return check_names(opts, err);
+}
+
 void opts_free(struct opts *opts)
 {
 	for (size_t i = 0; i < opts->job.nr_filters; i++) {
 		free(opts->patterns[i]);
 	}
+	for (size_t i = 0; i < opts->job.nr_files; i++) {
+		free(opts->files[i]);
+	}
+	free(opts->files);
+	opts->files = NULL;
+	opts->job.nr_files = 0;
 	free(opts->patterns);
 	free(opts->filters);
 	opts->patterns = NULL;

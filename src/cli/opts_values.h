@@ -35,4 +35,11 @@ int opts_store_filter(struct opts *opts, const char *pattern, bool include);
  */
 int opts_store_filter_file(struct opts *opts, const struct option_def *def, const char *path, FILE *err);
 
+/**
+ * Read the names of --files-from, if there is one ("-": standard input).
+ *
+ * @return 0, or a negative errno after it was described on ERR.
+ */
+int opts_load_files(struct opts *opts, FILE *err);
+
 #endif /* US_CLI_OPTS_VALUES_H */

@@ -11,6 +11,8 @@
 #ifndef US_CORE_DIR_H
 #define US_CORE_DIR_H
 
+#include "core/filelist.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -63,6 +65,7 @@ struct us_dir {
 	bool dst_acl;            /**< New entries take a default ACL, so their mode is not as asked for. */
 	bool is_virtual;         /**< Stands for the destination of several sources: nothing is set on it. */
 	bool list_failed;        /**< Not all in its source is known. */
+	struct us_filelist_range listed; /**< Its names on the list of those to be copied; empty: all it has. */
 	bool followed;           /**< Its source may be reached by way of a symbolic link. */
 	bool is_mount;           /**< A mount point that is not looked into. */
 	char name[];             /**< In the source's parent, then (where dst_name is not 0) in the destination. */

@@ -163,6 +163,8 @@ static void release(struct usync_job *job)
 	us_feed_free(job->feed);
 	us_dircache_fini(&job->dirs);
 	us_links_free(job->links);
+	us_filelist_free(job->files);
+	job->files = NULL;
 	us_filter_fini(&job->filter);
 	us_keep_fini(&job->keep);
 	job->feed = NULL;

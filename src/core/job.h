@@ -67,6 +67,7 @@ struct usync_job {
 	bool looks;                 /**< Each entry is looked at before it is opened. */
 	struct us_keep keep;
 	struct us_filter filter;
+	struct us_filelist *files;  /**< NULL: all. */
 	struct us_links *links;     /**< NULL when hard links are not kept. */
 	uint32_t chunk;
 	unsigned int nr_workers;

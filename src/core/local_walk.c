@@ -293,6 +293,70 @@ static int add_entry(struct us_worker *worker, struct us_dir *dir, struct us_lis
 	                      : us_listing_add(listing, dent->ino, type, dent->name, NULL);
 }
 
+/** What DENT would be for a name on the list. @return 0 or a negative errno. */
+static int look_up(const struct us_dir *dir, const char *name, struct us_dent *dent)
+{
+	struct statx stx;
+	int ret = us_statx(dir->fd[US_SRC], name, AT_SYMLINK_NOFOLLOW, &stx);
+
+	*dent = (struct us_dent){.name = name, .length = (uint16_t)strlen(name)};
+	if (ret == 0) {
+		dent->ino = stx.stx_ino;
+		dent->type = (unsigned char)IFTODT(stx.stx_mode);
+	}
+	return ret;
+}
+
+/** Take the names that are on the list instead of those that the directory has. */
+static int read_listed(struct us_worker *worker, struct us_dir *dir, struct us_listing *listing,
+                       struct children *children)
+{
+	const struct us_filelist *files = worker->job->files;
+	struct us_filelist_range below;
+	struct us_entry_path path;
+	size_t at = dir->listed.first + (size_t)dir->resume;
+	const char *found;
+	size_t length;
+	size_t prefix;
+	int ret = us_entry_path_init(&path, dir);
+
+	prefix = ret == 0 ? strlen(path.text) : 0;
+	while (ret == 0 && us_listing_bytes(listing) < US_POLICY_LISTING_BYTES &&
+	       children->nr < US_POLICY_CHILDREN &&
+	       us_filelist_next(files, &dir->listed, &at, &found, &length, &below)) {
+		char *name = strndup(found, length);
+		struct us_dent dent;
+
+		dir->resume = (int64_t)(at - dir->listed.first);
+		if (name == NULL) {
+			ret = -ENOMEM;
+			break;
+		}
+		ret = look_up(dir, name, &dent);
+		if (ret == 0 && below.prefix > 0 && resolve_type(worker->job, dir, &dent) != DT_DIR) {
+			ret = -ENOTDIR;
+		}
+		if (ret == -ENOTDIR && below.end == 0) {
+			us_report_failed(worker, &(struct us_place){dir, name, US_SRC}, "look for listed names in it", ret);
+			ret = 0; /* It is on the list itself, too. */
+		}
+		if (ret < 0) {
+			us_report_failed(worker, &(struct us_place){dir, name, US_SRC}, "stat", ret);
+			ret = 0;
+		} else {
+			size_t nr = children->nr;
+
+			ret = add_entry(worker, dir, listing, children, &path, prefix, &dent);
+			if (ret == 0 && children->nr > nr) {
+				children->dirs[nr]->listed = below;
+			}
+		}
+		free(name);
+	}
+	us_entry_path_fini(&path);
+	return ret == 0 && at < dir->listed.end ? 1 : ret;
+}
+
 /** Read entries until the end (0), the bound of one listing (1), or an error. */
 static int read_part(struct us_worker *worker, struct us_dir *dir, struct us_listing *listing,
                      struct children *children)
@@ -419,7 +483,8 @@ void us_local_list(struct us_worker *worker, struct us_dir *dir)
 	}
 	atomic_fetch_add_explicit(&worker->job->nr_listings, 1, memory_order_relaxed);
 	if (dir->fd[US_SRC] >= 0) {
-		ret = read_part(worker, dir, listing, &children);
+		ret = dir->listed.end > 0 ? read_listed(worker, dir, listing, &children)
+		                          : read_part(worker, dir, listing, &children);
 	}
 	if (ret == -ENOENT) {
 		us_report_vanished(worker, &(struct us_place){.dir = dir}); /* Removed since it was opened. */

@@ -218,6 +218,9 @@ static int open_tree(struct usync_job *job, const struct source *source)
 	if (ret < 0) {
 		return ret;
 	}
+	if (job->files != NULL) {
+		job->root->listed = us_filelist_root(job->files);
+	}
 	task.dir = job->root;
 	return us_feed_push(job->feed, 0, &task);
 }
@@ -388,6 +391,10 @@ static int open_shape(struct usync_job *job, struct source *sources)
 	}
 	if (ret < 0 && ret != -ENOENT && ret != -ENOTDIR) {
 		return refuse_call(job, job->destination, "stat", ret);
+	}
+	if (job->files != NULL && (job->nr_sources > 1 || !S_ISDIR(sources[0].stx.stx_mode))) {
+		return refuse(job, -EINVAL, "%s: a list of files needs one source that is a directory",
+		              sources[job->nr_sources - 1].path);
 	}
 	if (job->nr_sources > 1 && !is_dir) {
 		return refuse(job, -ENOTDIR, "%s: with several sources the destination must be an "

@@ -29,6 +29,9 @@ static int check_options(const struct usync_options *options)
 	    (options->keep | options->keep_strictly) >= USYNC_KEEP_NONE * 2u) {
 		return -EINVAL;
 	}
+	if (options->only_files && options->remove) {
+		return -EINVAL;
+	}
 	if (options->suffix != NULL && (options->suffix[0] == '\0' || strchr(options->suffix, '/') != NULL)) {
 		return -EINVAL;
 	}
@@ -124,6 +127,11 @@ int usync_job_new(struct usync_job **job, const struct usync_options *options,
 	if (ret == 0) {
 		ret = copy_paths(new, sources, nr_sources, destination);
 	}
+	if (ret == 0 && new->options.only_files) {
+		const char *wrong;
+
+		ret = us_filelist_new(&new->files, new->options.files, new->options.nr_files, &wrong);
+	}
 	if (ret < 0) {
 		usync_job_free(new);
 		return ret;
@@ -207,6 +215,7 @@ void usync_job_free(struct usync_job *job)
 	free(job->destination);
 	free(job->workers);
 	free(job->src_roots);
+	us_filelist_free(job->files);
 	free(job->suffix);
 	free(job->chmod);
 	free_filters(job);

@@ -63,8 +63,8 @@ heading()
 	emit "$ROUNDS rounds, median (min-max); bound: create and write alone, $BOUND_THREADS threads"
 	VS_CELLS=
 	[ -z "$VS" ] || VS_CELLS=$(printf '  %-21s  %8s  %8s' "vs wall, s" "vs cpu,s" "vs/ours")
-	line row 'cp -r wall, s' 'uring-sync wall, s' ratio target result \
-		'cp cpu' 'our cpu' 'cpu' 'RSS,MiB' 'reads' 'bound,s'
+	line row 'other wall, s' 'uring-sync wall, s' ratio target result \
+		'its cpu' 'our cpu' 'cpu' 'RSS,MiB' 'reads' 'bound,s'
 }
 
 # The cells of a second binary.

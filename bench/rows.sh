@@ -3,7 +3,7 @@
 #
 # The rows of the table, and the data sets that they copy.
 
-# NAME  DATA-SET  CACHE  KIND  TARGET
+# NAME  DATA-SET  CACHE  KIND  TARGET  [WORK]
 #   cold   everything dropped from the caches before each run
 #   warm   the source read wholly before each run
 #   ratio  cp -r's median / ours: at least TARGET
@@ -11,6 +11,11 @@
 #   rss    our peak memory in MiB: at most TARGET
 #   reads  no runs of its own: reads that reached the disk in the row of that data set and cache: at
 #          most TARGET
+#
+# WORK, when it is not a copy with cp -r as the other:
+#   archive  -a against cp -a
+#   again    -a into a finished copy, against rsync -a
+#   changed  the same when one file in a hundred of the copy is not as it should be
 ROWS='
 s4k-cold    s4k     cold  ratio  5.5
 s4k-reads   s4k     cold  reads  3000
@@ -24,6 +29,11 @@ ln110-warm  ln110   warm  ratio  2.7
 linux-cold  linux   cold  ratio  5
 linux-warm  linux   warm  ratio  2
 mem-1m      million cold  rss    64
+a-cold      s4k     cold  ratio  5      archive
+a-warm      s4k     warm  ratio  2.2    archive
+again-cold  s4k     cold  ratio  4      again
+again-warm  s4k     warm  ratio  3      again
+changed     s4k     warm  ratio  4      changed
 '
 
 # The limited disk of row s4k-limit.

@@ -100,7 +100,7 @@ check_host()
 	[ "$(id -u)" -eq 0 ] ||
 		die "must run as root: it makes and mounts file systems on loop devices, drops the" \
 			"kernel's caches and limits a disk"
-	for tool in mkfs.ext4 losetup findmnt lsblk flock tar xz awk "${CC:-cc}"; do
+	for tool in rsync mkfs.ext4 losetup findmnt lsblk flock tar xz awk "${CC:-cc}"; do
 		command -v "$tool" >/dev/null || die "$tool is needed and not installed"
 	done
 }
@@ -165,12 +165,14 @@ wanted()
 # All rounds of one row: the programs take turns within each round.
 run_row()
 {
-	local row=$1 data=$2 cache=$3 kind=$4 rounds=$ROUNDS round who whos=(cp ours) mkfs=()
+	local row=$1 data=$2 cache=$3 kind=$4 work=$5 rounds=$ROUNDS round who whos=(cp ours) mkfs=()
 	if [ "$kind" = rss ]; then # memory is no matter of luck, and cp's time none of this row's
 		whos=(ours) rounds=1 mkfs=(-N 1200000)
 	fi
 	[ -z "$VS" ] || whos+=(vs)
-	whos+=(bound)
+	case $work in
+	copy | archive) whos+=(bound) ;;
+	esac
 	lock
 	prepare "$data"
 	unlock
@@ -180,7 +182,7 @@ run_row()
 	fi
 	for ((round = 0; round < rounds; round++)); do
 		for who in "${whos[@]}"; do
-			run_one "$row" "$who" "$cache" "$SRC" "$SUM" "${mkfs[@]}" || return 1
+			run_one "$row" "$who" "$cache" "$SRC" "$SUM" "$work" "${mkfs[@]}" || return 1
 		done
 	done
 	clear_limit
@@ -189,14 +191,14 @@ run_row()
 # One row of the table.  FLOOR: the seconds that the bandwidth limit alone asks for this data.
 table_row()
 {
-	local row=$1 data=$2 cache=$3 kind=$4 target=$5 floor
+	local row=$1 data=$2 cache=$3 kind=$4 target=$5 work=$6 floor
 	if [ "$kind" = reads ]; then
 		wanted "$data-$cache" && return 0 # printed with that row
-		run_row "$data-$cache" "$data" "$cache" ratio &&
+		run_row "$data-$cache" "$data" "$cache" ratio copy &&
 			report_reads "$row" "$data-$cache" "$target"
 		return
 	fi
-	run_row "$row" "$data" "$cache" "$kind" || return 1
+	run_row "$row" "$data" "$cache" "$kind" "$work" || return 1
 	floor=$(awk -v b="${SUM#* }" -v bps="$LIMIT_BPS" 'BEGIN {print b / bps}')
 	report "$row" "$kind" "$target" "$floor"
 	while read -r name of of_cache of_kind target; do
@@ -216,9 +218,9 @@ main()
 	[ -z "$VS" ] || VS=$(realpath -e "$VS") || die "--vs: no such program"
 	setup
 	heading
-	while read -r -u 7 row data cache kind target; do
+	while read -r -u 7 row data cache kind target work; do
 		if [ -n "$row" ] && wanted "$row"; then
-			table_row "$row" "$data" "$cache" "$kind" "$target" || failed=1
+			table_row "$row" "$data" "$cache" "$kind" "$target" "${work:-copy}" || failed=1
 			clear_limit
 		fi
 	done 7<<<"$ROWS"

@@ -3,8 +3,13 @@
 
 _uring_sync()
 {
-	local options='-j --jobs -c --chunk-size -q --queue-depth --io --sync --splice --no-splice
-		-v --verbose --quiet -h --help --version'
+	local options='-a --archive -p --preserve --no-preserve --numeric-ids --reflink --chmod --chown --sparse
+		-L --dereference -H --dereference-command-line -P --no-dereference --safe-links --exclude
+		--include --exclude-from --include-from --files-from -0 --from0 --min-size --max-size -x
+		--one-file-system --checksum -I --ignore-times -u --update --existing --ignore-existing
+		--modify-window --delete --max-delete -b --backup --suffix -j --jobs -c --chunk-size -q
+		--queue-depth --io --sync --splice --no-splice --failed-list -n --dry-run -i
+		--itemize-changes -v --verbose --quiet -h --help --version'
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i
 
 	COMPREPLY=()
@@ -19,7 +24,28 @@ _uring_sync()
 		[[ ${COMP_WORDS[i]} == -- ]] && return
 	done
 	case $prev in
-	-j | --jobs | -q | --queue-depth | -c | --chunk-size)
+	--no-preserve | --chmod | --chown | --exclude | --include | --min-size)
+		compopt +o default
+		return
+		;;
+	--max-size | --modify-window | --max-delete | --suffix | -j | --jobs)
+		compopt +o default
+		return
+		;;
+	-c | --chunk-size | -q | --queue-depth)
+		compopt +o default
+		return
+		;;
+	--exclude-from | --include-from | --files-from | --failed-list)
+		return
+		;;
+	--reflink)
+		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur")
+		compopt +o default
+		return
+		;;
+	--sparse)
+		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur")
 		compopt +o default
 		return
 		;;

@@ -44,7 +44,7 @@ static void help_wrap(FILE *out, const char *text)
 /** Print one option of --help. */
 static void help_option(FILE *out, const struct option_def *def)
 {
-	char left[HELP_INDENT + 1];
+	char left[64];
 	char valid[OPTS_VALID_MAX];
 	char text[2 * OPTS_VALID_MAX];
 	char letter[] = {'-', def->letter, ',', '\0'};
@@ -54,7 +54,11 @@ static void help_option(FILE *out, const struct option_def *def)
 	         def->argument != NULL ? def->argument : "", def->optional ? "]" : "");
 	opts_table_valid(valid, def);
 	snprintf(text, sizeof(text), "%s%s%s", def->help, valid[0] != '\0' ? "; " : "", valid);
-	fprintf(out, "%-*s", HELP_INDENT, left);
+	if (strlen(left) + 1 > HELP_INDENT) {
+		fprintf(out, "%s\n%*s", left, HELP_INDENT, "");
+	} else {
+		fprintf(out, "%-*s", HELP_INDENT, left);
+	}
 	help_wrap(out, text);
 }
 

@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: MIT
+# What becomes of what exists: update rules, --delete, --backup, a second run, a dry run, itemized changes.
+load lib
+
+# ctimes DIR: what a write of any kind would change.
+ctimes() {
+	find "$1" -printf '%p %i %C@\n' | sort
+}
+
+@test "a second run writes nothing and reads no contents" {
+	small_tree src 5 20
+	ln -s x src/link
+	mkfifo src/fifo
+	mkdir src/empty
+	chmod 0555 src/dir-1
+	for flags in '' -a; do
+		us --quiet $flags src "dst$flags"
+		before=$(ctimes "dst$flags")
+		run -0 us -i $flags src "dst$flags"
+		[ "${#lines[@]}" -eq 1 ]
+		[ "$(summary unchanged)" = 102 ]
+		[ "$(ctimes "dst$flags")" = "$before" ]
+		if [ "$(id -u)" -eq 0 ] && [ -z "${ASAN_OPTIONS:-}" ]; then
+			strace -f -qq -e trace=openat -o trace "$US_BIN" ${US_ARGS:-} $flags src "dst$flags"
+			! grep -E '"file-[0-9]+"' trace
+		fi
+	done
+}
+
+@test "size or time tells that a file changed; --checksum looks at contents" {
+	mkdir src
+	printf aaaa >src/f
+	touch -d 2001-01-01 src/f
+	us --quiet src dst
+	printf bbbb >dst/f
+	touch -d 2001-01-01 dst/f
+	run -0 us src dst
+	[ "$(cat dst/f)" = bbbb ]
+	run -0 us -i --checksum src dst
+	[ "${lines[0]}" = '>fc........ f' ]
+	[ "$(cat dst/f)" = aaaa ]
+	inode=$(stat -c %i dst/f)
+	touch -d 2002-01-01 dst/f
+	run -0 us -i --checksum src dst
+	[ "${lines[0]}" = '.f..t...... f' ]
+	[ "$(stat -c %i dst/f)" = "$inode" ]
+	touch -d 2002-01-01 dst/f
+	run -0 us -i src dst
+	[ "${lines[0]}" = '>f..t...... f' ]
+	run -0 us -i -I src dst
+	[ "${lines[0]}" = '>f......... f' ]
+}
+
+@test "--checksum on large files that differ early, late and not at all" {
+	mkdir src
+	head -c 3M /dev/urandom >src/same
+	cp -p src/same src/late
+	cp -p src/same src/early
+	us --quiet src dst
+	printf x | dd of=dst/late bs=1 seek=3145000 conv=notrunc status=none
+	printf x | dd of=dst/early conv=notrunc status=none
+	run -0 us --checksum src dst
+	same_tree -T src dst
+	[ "$(summary files)" -le 2 ]
+	[ "$(summary unchanged)" -ge 1 ]
+}
+
+@test "-u leaves what is newer, --existing makes nothing, --ignore-existing leaves all" {
+	mkdir src dst
+	printf old >src/newer-there
+	touch -d 2001-01-01 src/newer-there
+	printf mine >dst/newer-there
+	printf new >src/older-there
+	printf o >dst/older-there
+	touch -d 2001-01-01 dst/older-there
+	printf new >src/not-there
+	cp -a dst dst2
+	cp -a dst dst3
+	run -0 us -u src dst
+	[ "$(cat dst/newer-there dst/older-there dst/not-there)" = minenewnew ]
+	run -0 us --existing src dst2
+	[ "$(cat dst2/newer-there dst2/older-there)" = oldnew ]
+	[ ! -e dst2/not-there ]
+	run -0 us --ignore-existing src dst3
+	[ "$(cat dst3/newer-there dst3/older-there dst3/not-there)" = mineonew ]
+	[ "$(summary skipped)" = 2 ]
+}
+
+@test "--modify-window" {
+	mkdir src
+	printf aaaa >src/f
+	us --quiet src dst
+	printf bbbb >dst/f
+	touch -d "$(date -d "@$(($(stat -c %Y src/f) + 2))")" dst/f
+	run -0 us --modify-window=3 src dst
+	[ "$(cat dst/f)" = bbbb ]
+	run -0 us --modify-window 1 src dst
+	[ "$(cat dst/f)" = aaaa ]
+	run -2 us --modify-window=x src dst
+	[[ $output == *"a number from 0 to 86400"* ]]
+}
+
+@test "--min-size and --max-size" {
+	mkdir src
+	for n in 0 10 100 1000; do
+		head -c "$n" /dev/zero >"src/$n"
+	done
+	run -0 us --min-size 10 --max-size 100 src dst
+	[ "$(ls dst | sort -n | tr '\n' ' ')" = '10 100 ' ]
+	[ "$(summary skipped)" = 2 ]
+	run -2 us --min-size 1Q src dst
+	[[ $output == *"--min-size: '1Q' is not valid: a size from 0 to "* ]]
+	run -2 us --max-size 0 src dst
+}
+
+# Two trees that differ in every way that --delete has to do with.
+delete_trees() {
+	mkdir -p src/a src/was-file dst/a/x/y dst/b dst/c dst/was-dir/sub
+	printf 1 >src/a/f
+	printf 1 >dst/a/g
+	printf 2 >dst/a/x/y/z
+	printf 3 >dst/b/q
+	printf keep >dst/b/k.o
+	ln -s "$PWD/precious" dst/c/link
+	mkdir -p precious
+	printf p >precious/file
+	printf f >dst/was-file
+	printf g >src/was-dir
+}
+
+@test "--delete makes the destination a mirror, as rsync does" {
+	delete_trees
+	cp -a dst judged
+	run -0 us -a --delete --exclude '*.o' src dst
+	rsync -a --delete --exclude '*.o' src/ judged/ 2>/dev/null
+	[ "$(cd dst && find . | sort)" = "$(cd judged && find . | sort)" ]
+	[ -f dst/b/k.o ]
+	[ -f precious/file ]
+	run -0 us -a --delete src dst
+	same_tree src dst
+	[ "$(summary deleted)" = 2 ]
+}
+
+@test "without --delete nothing goes, and kinds do not take each other's place" {
+	delete_trees
+	before=$(cd dst && find . | sort)
+	run -23 us src dst
+	[ "$(cd dst && find . | grep -v a/f | sort)" = "$before" ]
+}
+
+@test "--delete spares a directory whose source could not be read to its end" {
+	need_fault
+	mkdir -p src/a src/b dst/a dst/b
+	printf x >dst/a/gone
+	printf x >dst/b/gone
+	run -23 us_fault getdents:EIO+ --delete src dst
+	[ -e dst/a/gone ] && [ -e dst/b/gone ]
+	run -0 us --delete src dst
+	[ ! -e dst/a/gone ] && [ ! -e dst/b/gone ]
+}
+
+@test "--delete: an error of the source's stat is no sign that a file is gone" {
+	need_fault
+	mkdir -p src dst
+	printf x >dst/f
+	for n in {1..12}; do
+		us_fault "statx:EIO@$n" --delete --dry-run src dst >out 2>&1 || continue
+		! grep -q 'f$' out || [ "$(grep -c EIO out)" -eq 0 ]
+	done
+	run -23 us_fault statx:EIO@6+ --delete src dst
+	[ -e dst/f ]
+}
+
+@test "--delete of a deep tree with few descriptors" {
+	mkdir -p src dst
+	(cd dst && for ((i = 0; i < 300; i++)); do mkdir d && printf x >d/f && cd d; done)
+	run -0 bash -c 'ulimit -n 64; exec "$0" "$@"' "$US_BIN" ${US_ARGS:-} --delete src dst
+	[ -z "$(ls -A dst)" ]
+	[ "$(summary deleted)" = 600 ]
+}
+
+@test "--max-delete" {
+	mkdir src dst
+	touch dst/{1..9}
+	run -25 us --delete --max-delete=4 src dst
+	[ "$(ls dst | wc -l)" -eq 5 ]
+	[[ $output == *'4 deleted, 5 not deleted'* ]]
+	run -25 us --delete --max-delete=0 src dst
+	[ "$(ls dst | wc -l)" -eq 5 ]
+	run -0 us --delete --max-delete 5 src dst
+	run -2 us --max-delete=-1 src dst
+	[[ $output == *'--max-delete: '*'a number from 0 to'* ]]
+}
+
+@test "--backup keeps what is replaced and deleted, --suffix names it" {
+	mkdir -p src/d dst/d
+	printf new >src/f
+	printf longer >dst/f
+	printf gone >dst/d/gone
+	ln -s new src/l
+	ln -s old dst/l
+	run -0 us -b --delete src dst
+	[ "$(cat dst/f dst/f~ dst/d/gone~)" = newlongergone ]
+	[ "$(readlink dst/l dst/l~ | tr '\n' ' ')" = 'new old ' ]
+	no_temporaries dst
+	run -0 us -b --delete src dst
+	[ "$(cat dst/f~ dst/d/gone~)" = longergone ]
+	printf newest! >src/f
+	run -0 us --backup --suffix=.orig src dst
+	[ "$(cat dst/f dst/f.orig dst/f~)" = 'newest!newlonger' ]
+	for wrong in '' a/b; do
+		run -2 us "--suffix=$wrong" src dst
+		[[ $output == *"--suffix: '$wrong' is not valid: one byte or more, without a slash"* ]]
+	done
+}
+
+@test "a dry run touches nothing and says what the real one does" {
+	delete_trees
+	printf same >src/same
+	cp -p src/same dst/same
+	printf longer >dst/a/f
+	ln -s x src/l
+	before=$(ctimes dst)
+	sources=$(ctimes src)
+	us -n -a --delete --quiet -i src dst | sort >dry
+	[ "$(ctimes dst)" = "$before" ]
+	[ "$(ctimes src)" = "$sources" ]
+	us -a --delete --quiet -i src dst | sort >real
+	diff dry real
+	run -0 us -n src nowhere
+	[ ! -e nowhere ]
+	[[ $output == *'>f+++++++++ a/f'* ]]
+}
+
+@test "itemized changes are those of rsync" {
+	mkdir -p src/d
+	printf x >src/f
+	printf y >src/d/g
+	ln -s f src/l
+	mkfifo src/p
+	cp -a src dst
+	chmod 0600 dst/f
+	printf longer >dst/d/g
+	ln -sfn other dst/l
+	touch -d 2001-01-01 dst/d
+	printf new >src/new
+	# rsync tells a link's and a FIFO's time apart only when it is told to keep them: both are.
+	rsync -rlptD -i -n src/ dst/ | sed 's/^\(.d.\{9\}\) \.\/$/\1 .\//' | sort >theirs
+	us -n -i --quiet src dst | sort >ours
+	diff theirs ours
+}
+
+@test "--failed-list writes names that --files-from -0 takes" {
+	mkdir -p src/sub dst/sub/blocked dst/$'new\nline'
+	printf 1 >src/sub/blocked
+	printf 2 >$'src/new\nline'
+	printf 3 >src/fine
+	run -23 us --failed-list list src dst
+	[ "$(tr '\0' '|' <list | tr '|' '\n' | sort | tr '\n' '|')" = '|line|new|sub/blocked|' ]
+	rmdir dst/sub/blocked $'dst/new\nline'
+	rm dst/fine
+	run -0 us --files-from list -0 src dst
+	[ "$(cat dst/sub/blocked $'dst/new\nline')" = 12 ]
+	[ ! -e dst/fine ]
+	run -1 us --failed-list no/such/list src dst
+	[[ $output == *'--failed-list: no/such/list: No such file'* ]]
+}
+
+@test "--files-from: files, directories, repeated and odd names" {
+	mkdir -p src/a/b src/c/d src/e
+	for f in a/1 a/b/2 a.x c/d/3 c/4 e/5 -dash; do
+		printf '%s' "$f" >"src/$f"
+	done
+	printf 'a/b\n./c//4\na.x\n\nc/../e/5\na/b/2\n-dash\n' >list
+	run -0 us --files-from list src dst
+	[ "$(cd dst && find . -type f | sort | tr '\n' ' ')" = './-dash ./a.x ./a/b/2 ./c/4 ./e/5 ' ]
+	printf 'a\0' | us --quiet --files-from - --from0 src dst2
+	[ "$(cd dst2 && find . -type f | sort | tr '\n' ' ')" = './a/1 ./a/b/2 ' ]
+	: >empty
+	run -0 us --files-from empty src dst3
+	[ -z "$(ls -A dst3)" ]
+	printf 'missing\na.x/below\na.x\n' >bad
+	run -23 --separate-stderr us --files-from bad src dst4
+	[[ $stderr == *'src/missing: stat: No such file'* ]]
+	[[ $stderr == *'src/a.x: '*'Not a directory'* ]]
+	[ -f dst4/a.x ]
+}
+
+@test "--files-from: what is refused" {
+	mkdir src other
+	printf '../x\n' >out
+	run -2 us --files-from out src dst
+	[[ $output == *"--files-from: '../x' is not valid"* ]]
+	run -2 us --files-from no-such-list src dst
+	run -2 us --files-from out --delete src dst
+	[[ $output == *contradict* ]]
+	: >list
+	mkdir dst
+	run -1 us --files-from list src other dst
+	[[ $output == *'one source that is a directory'* ]]
+}
+
+@test "-x makes mount points as empty directories" {
+	need_root
+	mkdir -p src/mounted src/plain
+	printf x >src/plain/f
+	mount_tmpfs src/mounted size=1M
+	printf y >src/mounted/hidden
+	run -0 us -x src dst
+	[ -d dst/mounted ]
+	[ -z "$(ls -A dst/mounted)" ]
+	[ -f dst/plain/f ]
+	run -0 us src all
+	[ -f all/mounted/hidden ]
+}

@@ -38,7 +38,7 @@ static const struct {
 	{"ENOENT", ENOENT}, {"EACCES", EACCES}, {"EPERM", EPERM},     {"EMFILE", EMFILE},
 	{"ENOMEM", ENOMEM}, {"EROFS", EROFS},   {"EDQUOT", EDQUOT},   {"ESTALE", ESTALE},
 	{"EINVAL", EINVAL}, {"EBUSY", EBUSY},   {"ENOTCONN", ENOTCONN},
-	{"EOPNOTSUPP", EOPNOTSUPP},
+	{"EOPNOTSUPP", EOPNOTSUPP}, {"EMLINK", EMLINK}, {"EXDEV", EXDEV},
 };
 
 /** A slip in the variable must not pass for a run without failures. */

@@ -70,6 +70,14 @@ static void finish(struct us_worker *worker, struct us_file *file, atomic_uint_f
 	let_go(worker, file);
 }
 
+/** Say what would be deleted for FILE to have its place. */
+static void make_way(struct us_worker *worker, struct us_file *file)
+{
+	if (worker->job->options.remove && file->dir->fd[US_DST] >= 0) {
+		(void)us_local_make_way(worker, file); /* What fails of it is reported there. */
+	}
+}
+
 /** FILE's contents are held against the destination's. */
 static void put_compared(struct us_worker *worker, struct us_file *file)
 {
@@ -98,6 +106,7 @@ static void put_symlink(struct us_worker *worker, struct us_file *file)
 		}
 		file->changes |= USYNC_CHANGE_VALUE | USYNC_CHANGE_CONTENT;
 	}
+	make_way(worker, file);
 	finish(worker, file, &worker->counts.symlinks);
 }
 
@@ -140,6 +149,7 @@ static void put_one(struct us_worker *worker, struct us_file *file)
 			put_compared(worker, file);
 			break;
 		}
+		make_way(worker, file);
 		us_count(&worker->counts.bytes, file->stx.stx_size);
 		finish(worker, file, &worker->counts.files);
 		break;
@@ -151,6 +161,7 @@ static void put_one(struct us_worker *worker, struct us_file *file)
 		finish(worker, file, file->changes == 0 ? &worker->counts.unchanged : &worker->counts.links);
 		break;
 	case US_FILE_SPECIAL:
+		make_way(worker, file);
 		finish(worker, file, &worker->counts.specials);
 		break;
 	case US_FILE_ATTRIBUTES:

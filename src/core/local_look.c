@@ -57,8 +57,7 @@ static int judge(struct us_worker *worker, struct us_file *file)
 		return 0; /* What is made anew gets all its attributes anew. */
 	}
 	if (lacks) {
-		us_report_lack(worker, &(struct us_place){file->dir, file->dst_name, US_DST}, USYNC_KEEP_OWNER,
-		               -EPERM);
+		us_report_owner_lack(worker, &(struct us_place){file->dir, file->dst_name, US_DST});
 	}
 	return xattr_changes(worker, file);
 }

@@ -236,7 +236,7 @@ uint32_t us_local_dir_changes(struct us_worker *worker, struct us_dir *dir, cons
 		return 0;
 	}
 	if (lacks) {
-		us_report_lack(worker, &place, USYNC_KEEP_OWNER, -EPERM);
+		us_report_owner_lack(worker, &place);
 	}
 	if (!us_xattrs_equal(dir->source->xattrs, there, kinds & US_XATTR_ACL)) {
 		changes |= USYNC_CHANGE_ACL;

@@ -23,7 +23,9 @@ int us_local_make_way(struct us_worker *worker, struct us_file *file)
 	if (!worker->job->options.remove) {
 		return -EISDIR;
 	}
-	us_local_admit_owner(file->dir);
+	if (!worker->job->options.dry_run) {
+		us_local_admit_owner(file->dir);
+	}
 	return us_mirror_make_way(worker, file->dir, file->dst_name);
 }
 

@@ -337,7 +337,7 @@ int us_mirror_make_way(struct us_worker *worker, struct us_dir *dir, const char 
 	}
 	if (ret == 0 && S_ISDIR(stx.stx_mode)) {
 		ret = delete_tree(&sweep, dir->fd[US_DST], name) == 0 ? 0 : -EEXIST;
-	} else if (ret == 0) {
+	} else if (ret == 0 && !worker->job->options.dry_run) {
 		ret = us_unlinkat(dir->fd[US_DST], name, 0);
 	}
 	us_entry_path_fini(&sweep.path);

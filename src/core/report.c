@@ -191,6 +191,15 @@ void us_report_lack(struct us_worker *worker, const struct us_place *place, enum
 	pthread_mutex_unlock(&job->event_lock);
 }
 
+void us_report_owner_lack(struct us_worker *worker, const struct us_place *place)
+{
+	if ((worker->job->keep.strictly & USYNC_KEEP_OWNER) != 0) {
+		us_report_failed(worker, place, "set owner", -EPERM);
+	} else {
+		us_report_lack(worker, place, USYNC_KEEP_OWNER, -EPERM);
+	}
+}
+
 void us_report_no_link(struct us_worker *worker, const struct us_place *place, int error)
 {
 	if (!atomic_exchange(&worker->job->no_link_noted, true)) {

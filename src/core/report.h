@@ -45,6 +45,9 @@ void us_report_deleted(struct us_worker *worker, const char *path, bool is_dir);
 /** An attribute of KIND can't be kept, which is told once, at the end. */
 void us_report_lack(struct us_worker *worker, const struct us_place *place, enum usync_keep kind, int error);
 
+/** The owner of a copy can't be kept: a lack, or a failure when it was asked for by name. */
+void us_report_owner_lack(struct us_worker *worker, const struct us_place *place);
+
 /** A hard link could not be made and the file is copied instead: told once. */
 void us_report_no_link(struct us_worker *worker, const struct us_place *place, int error);
 

@@ -41,11 +41,20 @@ static int xattr_changes(const struct us_worker *worker, struct us_file *file)
 	return 0;
 }
 
+/** True when what is there has more names than the source gives it. */
+static bool is_shared(const struct usync_job *job, const struct us_file *file)
+{
+	uint32_t expected = job->links != NULL ? file->stx.stx_nlink : 1;
+
+	return file->dst_stx.stx_nlink > expected;
+}
+
 /** There is something: how does it differ? */
 static int judge(struct us_worker *worker, struct us_file *file)
 {
 	const struct usync_job *job = worker->job;
 	bool lacks = false;
+	int ret;
 
 	file->verdict = us_compare(&job->options, &file->stx, &file->dst_stx, &file->changes);
 	if (file->verdict == US_VERDICT_SKIP || (file->changes & USYNC_CHANGE_NEW) != 0) {
@@ -59,7 +68,12 @@ static int judge(struct us_worker *worker, struct us_file *file)
 	if (lacks) {
 		us_report_owner_lack(worker, &(struct us_place){file->dir, file->dst_name, US_DST});
 	}
-	return xattr_changes(worker, file);
+	ret = xattr_changes(worker, file);
+	if (file->verdict == US_VERDICT_SAME && file->changes != 0 && is_shared(job, file)) {
+		file->changes |= USYNC_CHANGE_CONTENT;
+		file->verdict = US_VERDICT_COPY; /* Another name there has this inode, and its own attributes. */
+	}
+	return ret;
 }
 
 /** It was looked at. */

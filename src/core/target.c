@@ -191,7 +191,10 @@ static int open_tree(struct usync_job *job, const struct source *source)
 	if (ret < 0) {
 		return ret;
 	}
-	src_fd = us_openat(AT_FDCWD, source->path, O_RDONLY | O_DIRECTORY, 0);
+	src_fd = us_openat(AT_FDCWD, source->path, O_RDONLY | O_DIRECTORY | O_NOATIME, 0);
+	if (src_fd == -EPERM) { /* Only its owner may open it so (open(2)). */
+		src_fd = us_openat(AT_FDCWD, source->path, O_RDONLY | O_DIRECTORY, 0);
+	}
 	if (src_fd < 0) {
 		return refuse_call(job, source->path, "open", src_fd);
 	}

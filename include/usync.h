@@ -146,8 +146,8 @@ struct usync_event {
 };
 
 /**
- * Called for each event, by any of the job's threads or by the one that starts it, never by two at once.  It must not call back into
- * the job, except usync_job_cancel().
+ * Called for each event, by any of the job's threads or by the one that starts it, never by two at once.  It must
+ * not call back into the job, except usync_job_cancel().
  */
 typedef void usync_event_fn(const struct usync_event *event, void *payload);
 
@@ -178,6 +178,10 @@ struct usync_options {
 	bool limit_delete;     /**< No more deletions than max_delete. */
 	bool backup;           /**< Keep what is replaced or deleted, under its name with suffix. */
 	const char *suffix;    /**< NULL: "~"; copied. */
+	const char *link_dest; /**< An earlier copy: what is new and the same there becomes a hard link to it.  A path, from
+	                            the destination when it is relative, or NULL; copied. */
+	const char *temp_dir;  /**< Where files that replace others are written until they are complete; on another
+	                            file system than they, it is not used.  A path likewise; copied. */
 	uint64_t max_delete;
 	enum usync_reflink reflink; /**< See enum usync_reflink. */
 	enum usync_follow follow; /**< See enum usync_follow. */

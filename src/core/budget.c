@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Descriptors: each worker needs its ring, two for each file (four with a pipe), and two for each directory
+ * Descriptors: each worker needs its ring, two for each file (four with a pipe), and one a side for each directory
  * that it reads, makes, or is about to open.  What is left keeps directories open that will be used again.
  */
 #include "core/budget.h"
@@ -12,8 +12,6 @@
 /** For the caller's library functions, and for what is opened for a moment only. */
 #define SPARE 6u
 
-/** A ring, and a directory and its parent on both sides. */
-#define WORKER_BASE 5u
 
 void us_budget_fit(struct us_budget *budget, bool splice)
 {
@@ -21,19 +19,20 @@ void us_budget_fit(struct us_budget *budget, bool splice)
 	unsigned int used = us_nofile_used() + SPARE;
 	unsigned int free = limit > used ? limit - used : 1;
 	unsigned int per_file = splice ? 4 : 2;
+	unsigned int base = 1 + budget->sides * 2; /* A ring, and a directory and its parent on each side. */
 	unsigned int share;
 	unsigned int left;
 
-	budget->workers = us_max(us_min(budget->workers, free / (WORKER_BASE + per_file)), 1u);
-	share = us_max(free / budget->workers, WORKER_BASE + per_file) - WORKER_BASE;
-	budget->opening = us_max(us_min(budget->opening, share / 8), 1u);
+	budget->workers = us_max(us_min(budget->workers, free / (base + per_file)), 1u);
+	share = us_max(free / budget->workers, base + per_file) - base;
+	budget->opening = us_max(us_min(budget->opening, share / (4 * budget->sides)), 1u);
 	/* A third of the share is left to the directories. */
 	budget->depth = us_max(us_min(budget->depth, share * 2 / 3 / per_file), 1u);
-	left = budget->workers * (1 + budget->depth * per_file + budget->opening * 2);
+	left = budget->workers * (1 + budget->depth * per_file + budget->opening * budget->sides);
 	left = free > left ? free - left : 0;
-	budget->open_dirs = us_max(us_min(left / 2, US_POLICY_OPEN_DIRS), 2u);
+	budget->open_dirs = us_max(us_min(left / budget->sides, US_POLICY_OPEN_DIRS), 2u);
 	budget->listings = us_max(budget->open_dirs / 2, 1u);
-	budget->fds = us_min(limit, used + budget->open_dirs * 2 +
+	budget->fds = us_min(limit, used + budget->open_dirs * budget->sides +
 	                                    budget->workers * (1 + budget->depth * per_file +
-	                                                       budget->opening * 2));
+	                                                       budget->opening * budget->sides));
 }

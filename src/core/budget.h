@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 struct us_budget {
+	unsigned int sides;     /**< Descriptors of a directory. */
 	unsigned int workers;   /**< Asked for, and what is possible. */
 	unsigned int depth;     /**< Files in flight for each worker: asked for, and possible. */
 	unsigned int opening;   /**< Directories being opened by each worker: asked for, and possible. */

@@ -48,14 +48,20 @@ enum us_verdict us_compare(const struct usync_options *options, const struct sta
 	if (options->ignore_existing) {
 		return US_VERDICT_SKIP;
 	}
+	if (options->update && S_ISREG(src->stx_mode) && S_ISREG(dst->stx_mode) && is_newer(options, src, dst)) {
+		return US_VERDICT_SKIP;
+	}
+	return us_compare_entries(options, src, dst, changes);
+}
+
+enum us_verdict us_compare_entries(const struct usync_options *options, const struct statx *src,
+                                   const struct statx *dst, uint32_t *changes)
+{
 	if ((src->stx_mode & S_IFMT) != (dst->stx_mode & S_IFMT)) {
 		*changes |= USYNC_CHANGE_NEW | USYNC_CHANGE_CONTENT;
 		return US_VERDICT_COPY;
 	}
 	if (S_ISREG(src->stx_mode)) {
-		if (options->update && is_newer(options, src, dst)) {
-			return US_VERDICT_SKIP;
-		}
 		return compare_contents(options, src, dst, changes);
 	}
 	if (S_ISLNK(src->stx_mode)) {

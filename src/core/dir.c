@@ -8,7 +8,7 @@
 
 const char *us_dir_name(const struct us_dir *dir, enum us_side side)
 {
-	return side == US_DST ? dir->name + dir->dst_name : dir->name;
+	return side == US_SRC ? dir->name : dir->name + dir->dst_name;
 }
 
 struct us_dir *us_dir_new(struct us_dir *parent, const char *name, const char *dst_name)
@@ -25,8 +25,9 @@ struct us_dir *us_dir_new(struct us_dir *parent, const char *name, const char *d
 		return NULL;
 	}
 	dir->parent = parent;
-	dir->fd[US_SRC] = -1;
-	dir->fd[US_DST] = -1;
+	for (enum us_side side = 0; side < US_SIDES; side++) {
+		dir->fd[side] = -1;
+	}
 	memcpy(dir->name, name, length);
 	if (dst_name != NULL) {
 		dir->dst_name = (uint16_t)length;

@@ -4,7 +4,7 @@
  * The directories that are being copied, and the descriptors that stand for them.
  *
  * A tree of any depth is copied with few descriptors: a directory that no one uses for the moment may lose
- * its two, and gets them back when it is used again, by way of its parents or of "..".  Each directory is
+ * its own, and gets them back when it is used again, by way of its parents or of "..".  Each directory is
  * known by device and inode number, so a reopened one is certainly the same, whatever was renamed or
  * replaced by a link in the meantime.
  */
@@ -22,10 +22,11 @@
 
 struct us_xattrs;
 
-/** The two trees.  An index. */
+/** The trees.  An index. */
 enum us_side {
 	US_SRC,
 	US_DST,
+	US_REF, /**< An earlier copy (--link-dest); its names are those of the destination. */
 	US_SIDES,
 };
 
@@ -132,7 +133,7 @@ void us_dircache_fini(struct us_dircache *cache);
  * Give DIR its descriptors, freshly opened, identities already set; it is pinned once.  Takes them over.
  * A side that has none (-1) has no identity either.
  */
-void us_dircache_adopt(struct us_dircache *cache, struct us_dir *dir, int src_fd, int dst_fd);
+void us_dircache_adopt(struct us_dircache *cache, struct us_dir *dir, const int fd[US_SIDES]);
 
 /**
  * Make DIR's descriptors usable until us_dircache_unpin().  Nests.

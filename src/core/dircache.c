@@ -18,6 +18,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 
 /** How DIR is opened: never through a symbolic link, unless its source was found so. */
 static int dir_flags(const struct us_dir *dir, enum us_side side)
@@ -54,7 +55,7 @@ static void list_append(struct us_dircache *cache, struct us_dir *dir)
 	cache->newest = dir;
 }
 
-/** Close both descriptors of DIR. */
+/** Close the descriptors of DIR. */
 static void close_fds(struct us_dircache *cache, struct us_dir *dir)
 {
 	for (enum us_side side = 0; side < US_SIDES; side++) {
@@ -108,8 +109,8 @@ static int open_same(int dirfd, const char *name, int flags, const struct us_ide
 	return 0;
 }
 
-/** Close what is open of a pair. */
-static void close_pair(const int fd[US_SIDES])
+/** Close those that are open. */
+static void close_all(const int fd[US_SIDES])
 {
 	for (enum us_side side = 0; side < US_SIDES; side++) {
 		if (fd[side] >= 0) {
@@ -121,8 +122,7 @@ static void close_pair(const int fd[US_SIDES])
 /** Put open descriptors into DIR, which has none. */
 static void install(struct us_dircache *cache, struct us_dir *dir, const int fd[US_SIDES])
 {
-	dir->fd[US_SRC] = fd[US_SRC];
-	dir->fd[US_DST] = fd[US_DST];
+	memcpy(dir->fd, fd, sizeof(dir->fd));
 	dir->is_open = true;
 	cache->open++;
 }
@@ -130,14 +130,14 @@ static void install(struct us_dircache *cache, struct us_dir *dir, const int fd[
 /** Open DIR, whose parent is open. */
 static int reopen_below(struct us_dircache *cache, struct us_dir *dir)
 {
-	int fd[US_SIDES] = {-1, -1};
+	int fd[US_SIDES] = {-1, -1, -1};
 
 	for (enum us_side side = 0; side < US_SIDES; side++) {
 		int ret = open_same(dir->parent->fd[side], us_dir_name(dir, side), dir_flags(dir, side),
 		                    &dir->identity[side], &fd[side]);
 
 		if (ret < 0) {
-			close_pair(fd);
+			close_all(fd);
 			return ret;
 		}
 	}
@@ -174,10 +174,10 @@ static int reopen(struct us_dircache *cache, struct us_dir *dir)
 	return ret;
 }
 
-void us_dircache_adopt(struct us_dircache *cache, struct us_dir *dir, int src_fd, int dst_fd)
+void us_dircache_adopt(struct us_dircache *cache, struct us_dir *dir, const int fd[US_SIDES])
 {
 	pthread_mutex_lock(&cache->lock);
-	install(cache, dir, (const int[US_SIDES]){src_fd, dst_fd});
+	install(cache, dir, fd);
 	dir->pins = 1;
 	evict(cache, cache->max_open);
 	pthread_mutex_unlock(&cache->lock);
@@ -221,12 +221,14 @@ void us_dircache_unpin(struct us_dircache *cache, struct us_dir *dir)
 static void reopen_above(struct us_dircache *cache, const struct us_dir *dir)
 {
 	struct us_dir *parent = dir->parent;
-	int fd[US_SIDES] = {-1, -1};
+	int fd[US_SIDES] = {-1, -1, -1};
 
 	for (enum us_side side = 0; side < US_SIDES; side++) {
-		if (dir->fd[side] < 0 ||
-		    open_same(dir->fd[side], "..", dir_flags(parent, side), &parent->identity[side], &fd[side]) < 0) {
-			close_pair(fd);
+		bool wanted = parent->identity[side].ino != 0;
+
+		if (wanted && (dir->fd[side] < 0 || open_same(dir->fd[side], "..", dir_flags(parent, side),
+		                                              &parent->identity[side], &fd[side]) < 0)) {
+			close_all(fd);
 			return;
 		}
 	}

@@ -7,6 +7,7 @@
 #include "core/job.h"
 #include "core/local_sink.h"
 #include "core/paths.h"
+#include "core/reference.h"
 #include "core/report.h"
 #include "core/worker.h"
 #include "sys/call.h"
@@ -36,11 +37,6 @@ static void dry_open_dir(struct us_worker *worker, struct us_dir_open *opening)
 	}
 	if (ret < 0 && ret != -ENOENT) {
 		us_report_failed(worker, &(struct us_place){.dir = dir, .side = US_DST}, "make directory", ret);
-		for (enum us_side side = 0; side < US_SIDES; side++) {
-			if (opening->fd[side] >= 0) {
-				us_close(opening->fd[side]);
-			}
-		}
 		us_worker_dir_failed(worker, opening);
 		return;
 	}
@@ -48,6 +44,7 @@ static void dry_open_dir(struct us_worker *worker, struct us_dir_open *opening)
 	if (fd >= 0) {
 		us_local_know_dst(worker->job, dir, &opening->dst_stx);
 	}
+	us_reference_open_dir(worker, opening);
 	us_worker_dir_opened(worker, opening);
 }
 
@@ -70,6 +67,15 @@ static void finish(struct us_worker *worker, struct us_file *file, atomic_uint_f
 	let_go(worker, file);
 }
 
+/** FILE is in the destination already, or would become a link to the reference. */
+static void finish_equal(struct us_worker *worker, struct us_file *file)
+{
+	if (file->is_reference) {
+		file->changes = 0;
+	}
+	finish(worker, file, file->is_reference ? &worker->counts.links : &worker->counts.unchanged);
+}
+
 /** Say what would be deleted for FILE to have its place. */
 static void make_way(struct us_worker *worker, struct us_file *file)
 {
@@ -89,7 +95,7 @@ static void put_compared(struct us_worker *worker, struct us_file *file)
 	} else if (ret > 0 && !file->eof) {
 		us_worker_drained(worker, file);
 	} else if (ret > 0) {
-		finish(worker, file, &worker->counts.unchanged);
+		finish_equal(worker, file);
 	} else {
 		file->changes |= USYNC_CHANGE_VALUE | USYNC_CHANGE_CONTENT;
 		finish(worker, file, &worker->counts.files);
@@ -101,7 +107,7 @@ static void put_symlink(struct us_worker *worker, struct us_file *file)
 {
 	if (file->verdict == US_VERDICT_COMPARE) {
 		if (us_local_compare_symlink(file) > 0) {
-			finish(worker, file, &worker->counts.unchanged);
+			finish_equal(worker, file);
 			return;
 		}
 		file->changes |= USYNC_CHANGE_VALUE | USYNC_CHANGE_CONTENT;
@@ -166,6 +172,10 @@ static void put_one(struct us_worker *worker, struct us_file *file)
 		break;
 	case US_FILE_ATTRIBUTES:
 		finish(worker, file, &worker->counts.unchanged);
+		break;
+	case US_FILE_REFERENCE:
+		file->changes = 0;
+		finish(worker, file, &worker->counts.links);
 		break;
 	}
 }

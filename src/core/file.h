@@ -21,6 +21,7 @@ enum us_file_kind {
 	US_FILE_SYMLINK,    /**< Its target, with a NUL, is in data. */
 	US_FILE_SPECIAL,    /**< A device, FIFO or socket: stx says all of it. */
 	US_FILE_LINK,       /**< A further name of what stands at target. */
+	US_FILE_REFERENCE,  /**< It is in the reference, too, and becomes a link to that. */
 	US_FILE_ATTRIBUTES, /**< The contents are right: only the attributes in changes are set. */
 };
 
@@ -44,6 +45,7 @@ struct us_file {
 	uint32_t changes;         /**< USYNC_CHANGE_ bits. */
 	struct us_xattrs *xattrs; /**< Those that are kept, or NULL; freed when it is returned. */
 	char *target;             /**< A link's: a path from the root of the destination; freed when it is returned. */
+	bool is_reference;        /**< What it is compared with is the reference's. */
 	bool settles;             /**< Other names of this inode wait for it (links.h). */
 	bool done;                /**< It is in the destination as it should be. */
 
@@ -80,6 +82,7 @@ struct us_file {
 	bool replaces;        /**< It is under the temporary name, to be renamed. */
 	bool failed;          /**< Reported already; only closing is left. */
 	uint64_t temp_number; /**< Makes the temporary name. */
+	int temp_fd;          /**< The directory of the temporary name. */
 };
 
 #endif /* US_CORE_FILE_H */

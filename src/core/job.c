@@ -6,6 +6,7 @@
 #include "base/us.h"
 #include "core/budget.h"
 #include "core/dry_sink.h"
+#include "core/extra_dirs.h"
 #include "core/feed.h"
 #include "core/links.h"
 #include "core/local_sink.h"
@@ -47,12 +48,14 @@ static void settle(struct usync_job *job)
 		.workers = options->jobs > 0 ? options->jobs : default_jobs(),
 		.depth = options->queue_depth > 0 ? options->queue_depth : US_POLICY_QUEUE_DEPTH,
 		.opening = 1,
+		.sides = options->link_dest != NULL ? 3 : 2,
 	};
 
 	job->source = &us_local_source;
 	job->sink = options->dry_run ? &us_dry_sink : &us_local_sink;
 	job->transforms = options->chmod != NULL || options->chown_user || options->chown_group;
-	job->looks = options->dry_run || options->existing || options->min_size > 0 || options->max_size > 0;
+	job->looks = options->dry_run || options->existing || options->min_size > 0 || options->max_size > 0 ||
+	             options->link_dest != NULL;
 	job->chunk = options->chunk_size > 0 ? (uint32_t)options->chunk_size : US_POLICY_CHUNK;
 	job->splice = options->copy == USYNC_COPY_SPLICE;
 	switch (options->io) {
@@ -161,6 +164,7 @@ static void release(struct usync_job *job)
 		us_worker_fini(&job->workers[i]);
 	}
 	us_feed_free(job->feed);
+	us_extra_dirs_close(job);
 	us_dircache_fini(&job->dirs);
 	us_links_free(job->links);
 	us_filelist_free(job->files);

@@ -57,6 +57,8 @@ struct usync_job {
 	char **patterns;              /**< What those point to. */
 	char *chmod;                  /**< What options.chmod points to. */
 	char *suffix;                 /**< options.suffix, or its default. */
+	char *link_dest;              /**< What options.link_dest points to. */
+	char *temp_dir;               /**< What options.temp_dir points to. */
 
 	/* Settled by us_job_start() and then only read. */
 	const struct us_source_ops *source;
@@ -77,6 +79,9 @@ struct usync_job {
 	uint64_t run_id;            /**< Makes temporary names of this run unlike those of others. */
 	struct us_identity *src_roots; /**< Directories that the user named: never to be written into. */
 	size_t nr_src_roots;
+	int temp_fd;                 /**< Where temporary names go; -1: beside what they are for. */
+	bool temp_acl;               /**< New entries there take a default ACL. */
+	struct us_identity spared[2]; /**< Directories that --delete leaves: the temporary one, the reference. */
 	struct us_identity dst_root; /**< Not to be copied into itself, should the walk come upon it. */
 
 	struct us_feed *feed;
@@ -96,6 +101,8 @@ struct usync_job {
 	atomic_bool ring_noted;     /**< That there is no io_uring was said. */
 	atomic_bool no_clone;       /**< Sharing blocks did not work. */
 	atomic_bool no_link_noted;  /**< That a hard link could not be made was said. */
+	atomic_bool no_reference_noted; /**< That the reference could not be looked into was said. */
+	atomic_bool no_temp_dir;    /**< It lies on another file system: temporary names go beside the files. */
 	char *error_text;
 	atomic_uint_fast64_t started_ns;
 	atomic_uint_fast64_t ended_ns;

@@ -22,6 +22,12 @@ static bool has_owner(const struct us_dir *dir, const struct statx *src)
 	       atomic_load_explicit(&dir->new_owner, memory_order_relaxed) == owner;
 }
 
+/** True when FILE is made in a directory with a default ACL. */
+static bool takes_acl(const struct us_worker *worker, const struct us_file *file)
+{
+	return us_local_is_elsewhere(worker, file) ? worker->job->temp_acl : file->dir->dst_acl;
+}
+
 mode_t us_local_create_mode(const struct us_worker *worker, const struct us_file *file)
 {
 	uint32_t what = worker->job->keep.what;
@@ -29,31 +35,50 @@ mode_t us_local_create_mode(const struct us_worker *worker, const struct us_file
 	                                            : us_keep_plain_mode(&file->stx, worker->user_umask);
 
 	/* The group's bits are the mask where there is an ACL, and another group's before the owner is set. */
-	if (file->xattrs != NULL || file->dir->dst_acl ||
-	    ((what & USYNC_KEEP_OWNER) != 0 && !has_owner(file->dir, &file->stx))) {
+	if (file->xattrs != NULL || takes_acl(worker, file) ||
+	    ((what & USYNC_KEEP_OWNER) != 0 &&
+	     (us_local_is_elsewhere(worker, file) || !has_owner(file->dir, &file->stx)))) {
 		mode &= 0700;
 	}
 	return mode;
 }
 
-/** Whose the new entry HANDLE of DIR is: that of all new entries there, so only the first is asked. */
-static int owner_of_new(struct us_dir *dir, const struct us_handle *handle, struct us_attributes *attributes)
+/** Whose HANDLE is. */
+static int owner_of(const struct us_handle *handle, uint64_t *owner)
 {
 	struct statx stx;
-	uint64_t owner;
-	int ret;
+	int ret = us_statx(handle->fd, handle->name != NULL ? handle->name : "",
+	                   handle->name != NULL ? AT_SYMLINK_NOFOLLOW : AT_EMPTY_PATH, &stx);
 
-	if (!atomic_load_explicit(&dir->owner_known, memory_order_acquire)) {
-		ret = us_statx(handle->fd, handle->name != NULL ? handle->name : "",
-		               handle->name != NULL ? AT_SYMLINK_NOFOLLOW : AT_EMPTY_PATH, &stx);
+	if (ret == 0) {
+		*owner = ((uint64_t)stx.stx_uid << 32) | stx.stx_gid;
+	}
+	return ret;
+}
+
+/** Whose the new entry HANDLE is; in DIR that of all new entries there, so only the first is asked. */
+static int owner_of_new(struct us_dir *dir, bool elsewhere, const struct us_handle *handle,
+                        struct us_attributes *attributes)
+{
+	uint64_t owner;
+
+	if (elsewhere) {
+		int ret = owner_of(handle, &owner);
+
 		if (ret < 0) {
 			return ret;
 		}
-		owner = ((uint64_t)stx.stx_uid << 32) | stx.stx_gid;
+	} else if (atomic_load_explicit(&dir->owner_known, memory_order_acquire)) {
+		owner = atomic_load_explicit(&dir->new_owner, memory_order_relaxed);
+	} else {
+		int ret = owner_of(handle, &owner);
+
+		if (ret < 0) {
+			return ret;
+		}
 		atomic_store_explicit(&dir->new_owner, owner, memory_order_relaxed);
 		atomic_store_explicit(&dir->owner_known, true, memory_order_release);
 	}
-	owner = atomic_load_explicit(&dir->new_owner, memory_order_relaxed);
 	attributes->uid = (uint32_t)(owner >> 32);
 	attributes->gid = (uint32_t)owner;
 	return 0;
@@ -70,16 +95,16 @@ bool us_local_set_new(struct us_worker *worker, const struct us_place *place, st
 		.uid = file->stx.stx_uid,
 		.gid = file->stx.stx_gid,
 		.mode = file->made_mode & ~worker->umask,
-		.exact = file->dir->dst_acl,
+		.exact = takes_acl(worker, file),
 		.is_new = true,
 		.changes = US_ATTRIBUTES_ALL,
 	};
 
-	if (file->dir->dst_acl || worker->umask != 0) {
+	if (takes_acl(worker, file) || worker->umask != 0) {
 		attributes.mode = (mode_t)-1; /* Not known. */
 	}
 	if ((keep->what & USYNC_KEEP_OWNER) != 0 || (file->stx.stx_mode & (S_ISUID | S_ISGID)) != 0) {
-		int ret = owner_of_new(file->dir, handle, &attributes);
+		int ret = owner_of_new(file->dir, us_local_is_elsewhere(worker, file), handle, &attributes);
 
 		if (ret < 0) {
 			us_report_failed(worker, place, "stat", ret);

@@ -182,11 +182,6 @@ static void after_stat(struct us_op *op, void *context)
 	if (!us_local_claim(worker, file) || !us_local_read_xattrs(worker, file)) {
 		return;
 	}
-	if (file->dir->fd[US_DST] < 0 || file->dir->dst_new) {
-		file->verdict = us_compare(&worker->job->options, &file->stx, NULL, &file->changes);
-		us_local_looked(worker, file);
-		return;
-	}
 	worker->job->sink->look(worker, file);
 }
 
@@ -285,6 +280,10 @@ void us_local_looked(struct us_worker *worker, struct us_file *file)
 		break;
 	case US_VERDICT_SAME:
 		file->kind = US_FILE_ATTRIBUTES;
+		fill_empty(worker, file);
+		break;
+	case US_VERDICT_LINK:
+		file->kind = US_FILE_REFERENCE;
 		fill_empty(worker, file);
 		break;
 	case US_VERDICT_COPY:

@@ -6,6 +6,7 @@
 #include "core/file.h"
 #include "core/job.h"
 #include "core/keep.h"
+#include "core/reference.h"
 #include "core/report.h"
 #include "core/worker.h"
 #include "core/xattrs.h"
@@ -16,11 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/** Which extended attributes of FILE differ. */
-static int xattr_changes(const struct us_worker *worker, struct us_file *file)
+int us_local_xattr_changes(const struct us_worker *worker, const struct us_file *file, enum us_side side,
+                           uint32_t *changes)
 {
 	unsigned int kinds = worker->job->keep.xattr_kinds;
-	struct us_handle handle = {.fd = file->dir->fd[US_DST], .name = file->dst_name};
+	struct us_handle handle = {.fd = file->dir->fd[side], .name = file->dst_name};
 	struct us_xattrs *there;
 	int ret;
 
@@ -32,21 +33,18 @@ static int xattr_changes(const struct us_worker *worker, struct us_file *file)
 		return ret;
 	}
 	if (!us_xattrs_equal(file->xattrs, there, kinds & US_XATTR_ACL)) {
-		file->changes |= USYNC_CHANGE_ACL;
+		*changes |= USYNC_CHANGE_ACL;
 	}
 	if (!us_xattrs_equal(file->xattrs, there, kinds & US_XATTR_OTHER)) {
-		file->changes |= USYNC_CHANGE_XATTR;
+		*changes |= USYNC_CHANGE_XATTR;
 	}
 	free(there);
 	return 0;
 }
 
-/** True when what is there has more names than the source gives it. */
-static bool is_shared(const struct usync_job *job, const struct us_file *file)
+bool us_local_shares_changes(const struct us_file *file)
 {
-	uint32_t expected = job->links != NULL ? file->stx.stx_nlink : 1;
-
-	return file->dst_stx.stx_nlink > expected;
+	return file->changes != 0 && file->dst_stx.stx_nlink > 1;
 }
 
 /** There is something: how does it differ? */
@@ -68,12 +66,23 @@ static int judge(struct us_worker *worker, struct us_file *file)
 	if (lacks) {
 		us_report_owner_lack(worker, &(struct us_place){file->dir, file->dst_name, US_DST});
 	}
-	ret = xattr_changes(worker, file);
-	if (file->verdict == US_VERDICT_SAME && file->changes != 0 && is_shared(job, file)) {
+	ret = us_local_xattr_changes(worker, file, US_DST, &file->changes);
+	if (file->verdict == US_VERDICT_SAME && us_local_shares_changes(file)) {
 		file->changes |= USYNC_CHANGE_CONTENT;
-		file->verdict = US_VERDICT_COPY; /* Another name there has this inode, and its own attributes. */
+		file->verdict = US_VERDICT_COPY;
 	}
 	return ret;
+}
+
+/** There is nothing: is it in the reference? */
+static void judge_new(struct us_worker *worker, struct us_file *file)
+{
+	file->verdict = us_compare(&worker->job->options, &file->stx, NULL, &file->changes);
+	if (file->verdict == US_VERDICT_COPY && file->dir->fd[US_REF] >= 0) {
+		us_reference_look(worker, file);
+	} else {
+		us_worker_looked(worker, file);
+	}
 }
 
 /** It was looked at. */
@@ -86,8 +95,8 @@ static void after_look(struct us_op *op, void *context)
 	if (ret == 0) {
 		ret = judge(worker, file);
 	} else if (ret == -ENOENT) {
-		file->verdict = us_compare(&worker->job->options, &file->stx, NULL, &file->changes);
-		ret = 0;
+		judge_new(worker, file);
+		return;
 	}
 	if (ret < 0) {
 		us_local_fail(worker, file, "stat", ret);
@@ -98,6 +107,10 @@ static void after_look(struct us_op *op, void *context)
 
 void us_local_look(struct us_worker *worker, struct us_file *file)
 {
+	if (file->dir->fd[US_DST] < 0 || file->dir->dst_new) {
+		judge_new(worker, file);
+		return;
+	}
 	file->op = (struct us_op){
 		.kind = US_OP_STATX,
 		.fd = file->dir->fd[US_DST],
@@ -107,6 +120,12 @@ void us_local_look(struct us_worker *worker, struct us_file *file)
 		.done = after_look,
 	};
 	us_io_run(&worker->io, &file->op, worker);
+}
+
+/** Where what FILE is compared with lies. */
+static enum us_side compared_side(const struct us_file *file)
+{
+	return file->is_reference ? US_REF : US_DST;
 }
 
 /** Read LENGTH bytes at OFFSET. @return how many there are, or a negative errno. */
@@ -146,7 +165,7 @@ int us_local_compare_part(struct us_worker *worker, struct us_file *file)
 		return -ENOMEM;
 	}
 	if (file->dst_fd < 0) {
-		ret = us_openat(file->dir->fd[US_DST], file->dst_name,
+		ret = us_openat(file->dir->fd[compared_side(file)], file->dst_name,
 		                O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
 		if (ret < 0) {
 			return ret;
@@ -163,7 +182,7 @@ int us_local_compare_part(struct us_worker *worker, struct us_file *file)
 int us_local_compare_symlink(const struct us_file *file)
 {
 	char there[PATH_MAX];
-	int ret = us_readlinkat(file->dir->fd[US_DST], file->dst_name, there, sizeof(there));
+	int ret = us_readlinkat(file->dir->fd[compared_side(file)], file->dst_name, there, sizeof(there));
 
 	if (ret < 0) {
 		return ret;

@@ -6,6 +6,7 @@
 #include "core/file.h"
 #include "core/job.h"
 #include "core/paths.h"
+#include "core/reference.h"
 #include "core/report.h"
 #include "core/worker.h"
 #include "core/xattrs.h"
@@ -39,12 +40,11 @@ static int open_original(const struct us_worker *worker, const struct us_file *f
 	return us_min(original->dirfd, 0);
 }
 
-/** Make FILE under NAME. */
-static int make(struct us_worker *worker, struct us_file *file, const struct original *original,
+/** Make FILE under NAME in DIRFD. */
+static int make(struct us_worker *worker, struct us_file *file, const struct original *original, int dirfd,
                 const char *name)
 {
 	const struct statx *stx = &file->stx;
-	int dirfd = file->dir->fd[US_DST];
 
 	us_local_admit_owner(file->dir);
 	switch (file->kind) {
@@ -60,10 +60,10 @@ static int make(struct us_worker *worker, struct us_file *file, const struct ori
 }
 
 /** Its attributes, once made as NAME. */
-static void set_attributes(struct us_worker *worker, struct us_file *file, const char *name)
+static void set_attributes(struct us_worker *worker, struct us_file *file, int dirfd, const char *name)
 {
 	struct us_place place = {file->dir, file->dst_name, US_DST};
-	struct us_handle handle = {.fd = file->dir->fd[US_DST], .name = name};
+	struct us_handle handle = {.fd = dirfd, .name = name};
 
 	if (file->kind != US_FILE_LINK && !us_local_set_new(worker, &place, file, &handle)) {
 		file->failed = true;
@@ -74,25 +74,29 @@ static void set_attributes(struct us_worker *worker, struct us_file *file, const
 static int replace(struct us_worker *worker, struct us_file *file, const struct original *original)
 {
 	char temp[US_TEMP_SIZE];
-	int dirfd = file->dir->fd[US_DST];
+	int dirfd = us_local_temp_dir(worker, file);
 	int ret;
 
 	file->temp_number = ++worker->temp_number;
 	us_local_temp_name(worker, file->temp_number, temp);
-	ret = make(worker, file, original, temp);
+	ret = make(worker, file, original, dirfd, temp);
 	if (ret < 0) {
 		return ret;
 	}
-	set_attributes(worker, file, temp);
+	set_attributes(worker, file, dirfd, temp);
 	ret = us_local_make_way(worker, file);
 	if (ret == 0) {
 		ret = us_local_keep_backup(worker, file);
 	}
 	if (ret == 0) {
-		ret = us_renameat(dirfd, temp, dirfd, file->dst_name);
+		ret = us_renameat(dirfd, temp, file->dir->fd[US_DST], file->dst_name);
 	}
 	if (ret < 0) {
 		us_unlinkat(dirfd, temp, 0);
+	}
+	if (ret == -EXDEV && us_local_is_elsewhere(worker, file)) {
+		us_local_leave_temp_dir(worker, file);
+		return replace(worker, file, original);
 	}
 	return ret;
 }
@@ -127,19 +131,31 @@ static void finish(struct us_worker *worker, struct us_file *file)
 	us_worker_finished(worker, file);
 }
 
-/** A link can't be made here: it becomes a file of its own. */
-static void copy_instead(struct us_worker *worker, struct us_file *file, int error)
+void us_local_copy_instead(struct us_worker *worker, struct us_file *file, int error)
 {
-	us_report_no_link(worker, &(struct us_place){file->dir, file->dst_name, US_DST}, error);
+	us_report_once(worker, &worker->job->no_link_noted, &(struct us_place){file->dir, file->dst_name, US_DST},
+	               "a hard link can't be made here; such names are copied instead", error);
 	free(file->target);
 	file->target = NULL;
 	file->kind = S_ISREG(file->stx.stx_mode) ? US_FILE_REGULAR
 	           : S_ISLNK(file->stx.stx_mode) ? US_FILE_SYMLINK
 	                                         : US_FILE_SPECIAL;
 	file->eof = false;
+	file->is_reference = false;
+	file->offset = 0;
+	file->length = 0;
 	file->verdict = US_VERDICT_COPY;
 	file->changes = USYNC_CHANGE_NEW | USYNC_CHANGE_CONTENT;
-	us_worker_looked(worker, file);
+	if (file->src_fd >= 0) {
+		us_worker_drained(worker, file); /* It is open: its contents were compared. */
+	} else {
+		us_worker_looked(worker, file);
+	}
+}
+
+bool us_local_has_no_link(int error)
+{
+	return error == -EMLINK || error == -EXDEV || error == -EPERM || error == -EOPNOTSUPP;
 }
 
 /** A further name of a file that was copied before. */
@@ -150,7 +166,7 @@ static void make_link(struct us_worker *worker, struct us_file *file)
 
 	if (ret == 0) {
 		file->changes = USYNC_CHANGE_LINK | USYNC_CHANGE_NEW;
-		ret = make(worker, file, &original, file->dst_name);
+		ret = make(worker, file, &original, file->dir->fd[US_DST], file->dst_name);
 		if (ret == -EEXIST && is_linked(file, &original)) {
 			file->changes = 0;
 			ret = 0;
@@ -160,8 +176,8 @@ static void make_link(struct us_worker *worker, struct us_file *file)
 		}
 		us_close(original.dirfd);
 	}
-	if (ret == -EMLINK || ret == -EXDEV || ret == -EPERM || ret == -EOPNOTSUPP) {
-		copy_instead(worker, file, ret);
+	if (us_local_has_no_link(ret)) {
+		us_local_copy_instead(worker, file, ret);
 	} else if (ret < 0) {
 		us_local_fail(worker, file, "make hard link", ret);
 	} else {
@@ -177,18 +193,26 @@ void us_local_make(struct us_worker *worker, struct us_file *file)
 		make_link(worker, file);
 		return;
 	}
+	if (file->kind == US_FILE_REFERENCE) {
+		us_reference_link(worker, file);
+		return;
+	}
 	if (file->verdict == US_VERDICT_COMPARE) {
 		ret = us_local_compare_symlink(file);
-		if (ret > 0) {
+		if (ret > 0 && file->is_reference) {
+			us_reference_link(worker, file);
+			return;
+		}
+		if (ret > 0 && !us_local_shares_changes(file)) {
 			file->kind = US_FILE_ATTRIBUTES;
 			us_local_put_attributes(worker, file);
 			return;
 		}
-		file->changes |= USYNC_CHANGE_VALUE | USYNC_CHANGE_CONTENT;
+		file->changes |= ret > 0 ? USYNC_CHANGE_CONTENT : USYNC_CHANGE_VALUE | USYNC_CHANGE_CONTENT;
 	}
-	ret = make(worker, file, NULL, file->dst_name);
+	ret = make(worker, file, NULL, file->dir->fd[US_DST], file->dst_name);
 	if (ret == 0) {
-		set_attributes(worker, file, file->dst_name);
+		set_attributes(worker, file, file->dir->fd[US_DST], file->dst_name);
 	} else if (ret == -EEXIST) {
 		ret = replace(worker, file, NULL);
 	}

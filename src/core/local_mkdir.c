@@ -16,6 +16,7 @@
 #include "core/job.h"
 #include "core/keep.h"
 #include "core/mirror.h"
+#include "core/reference.h"
 #include "core/report.h"
 #include "core/worker.h"
 #include "core/xattrs.h"
@@ -45,11 +46,6 @@ static void start(struct us_worker *worker, struct us_dir_open *opening, int sta
 /** Report that the destination of OPENING can't be had, and give it up. */
 static void fail(struct us_worker *worker, struct us_dir_open *opening, const char *what, int error)
 {
-	for (enum us_side side = 0; side < US_SIDES; side++) {
-		if (opening->fd[side] >= 0) {
-			us_close(opening->fd[side]);
-		}
-	}
 	us_report_failed(worker, &(struct us_place){.dir = opening->dir, .side = US_DST}, what, error);
 	us_worker_dir_failed(worker, opening);
 }
@@ -171,6 +167,7 @@ static void after_stat(struct us_worker *worker, struct us_dir_open *opening)
 	/* One just made has its parent's default ACL, if the parent has one (acl(5)). */
 	dir->dst_acl = dir->dst_new ? dir->parent->dst_acl
 	                            : us_local_has_default_acl(opening->fd[US_DST]);
+	us_reference_open_dir(worker, opening);
 	us_worker_dir_opened(worker, opening);
 }
 

@@ -7,6 +7,7 @@
 #include "core/file.h"
 #include "core/job.h"
 #include "core/mirror.h"
+#include "core/report.h"
 #include "core/worker.h"
 #include "sys/call.h"
 
@@ -27,6 +28,30 @@ int us_local_make_way(struct us_worker *worker, struct us_file *file)
 		us_local_admit_owner(file->dir);
 	}
 	return us_mirror_make_way(worker, file->dir, file->dst_name);
+}
+
+int us_local_temp_dir(const struct us_worker *worker, struct us_file *file)
+{
+	const struct usync_job *job = worker->job;
+	bool elsewhere = job->temp_fd >= 0 && !atomic_load_explicit(&job->no_temp_dir, memory_order_relaxed);
+
+	file->temp_fd = elsewhere ? job->temp_fd : file->dir->fd[US_DST];
+	return file->temp_fd;
+}
+
+bool us_local_is_elsewhere(const struct us_worker *worker, const struct us_file *file)
+{
+	return file->temp_fd >= 0 && file->temp_fd == worker->job->temp_fd;
+}
+
+void us_local_leave_temp_dir(struct us_worker *worker, struct us_file *file)
+{
+	struct usync_job *job = worker->job;
+
+	us_report_once(worker, &job->no_temp_dir, &(struct us_place){file->dir, file->dst_name, US_DST},
+	               "it can't be moved here from --temp-dir; temporary names are used beside the files instead",
+	               -EXDEV);
+	file->temp_fd = -1;
 }
 
 int us_local_keep_backup(struct us_worker *worker, struct us_file *file)

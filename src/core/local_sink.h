@@ -6,6 +6,7 @@
 #ifndef US_CORE_LOCAL_SINK_H
 #define US_CORE_LOCAL_SINK_H
 
+#include "core/dir.h"
 #include "core/sink.h"
 
 #include <stdbool.h>
@@ -40,6 +41,19 @@ void us_local_look(struct us_worker *worker, struct us_file *file);
  * @return 1 when they are the same, 0 when not, or a negative errno.
  */
 int us_local_compare_part(struct us_worker *worker, struct us_file *file);
+
+/**
+ * local_look.c: add to CHANGES which extended attributes of FILE differ from those that SIDE has.
+ * @return 0 or a negative errno.
+ */
+int us_local_xattr_changes(const struct us_worker *worker, const struct us_file *file, enum us_side side,
+                           uint32_t *changes);
+
+/**
+ * local_look.c: true when FILE's changes would reach another name as well: what is there is one inode with that, and
+ * nothing says that the source has the two as one.
+ */
+bool us_local_shares_changes(const struct us_file *file);
 
 /** local_look.c: the same for the target of a symbolic link. */
 int us_local_compare_symlink(const struct us_file *file);
@@ -101,6 +115,21 @@ int us_local_make_way(struct us_worker *worker, struct us_file *file);
 
 /** local_replace.c: keep what FILE is about to replace, if the user wants that.  @return 0 or a negative errno. */
 int us_local_keep_backup(struct us_worker *worker, struct us_file *file);
+
+/** local_replace.c: the directory for FILE's temporary name, which is noted in it. */
+int us_local_temp_dir(const struct us_worker *worker, struct us_file *file);
+
+/** local_replace.c: true when FILE's temporary name is not beside its own. */
+bool us_local_is_elsewhere(const struct us_worker *worker, const struct us_file *file);
+
+/** local_replace.c: no rename leads from the temporary directory to where FILE belongs: use it no more. */
+void us_local_leave_temp_dir(struct us_worker *worker, struct us_file *file);
+
+/** local_make.c: true for the errors that say that a hard link is not to be had there. */
+bool us_local_has_no_link(int error);
+
+/** local_make.c: FILE was to become a hard link, which does not go: copy it. */
+void us_local_copy_instead(struct us_worker *worker, struct us_file *file, int error);
 
 /** local_write.c: FILE failed on the destination: report it, remove it, and let it go. */
 void us_local_fail(struct us_worker *worker, struct us_file *file, const char *what, int error);

@@ -50,9 +50,6 @@ static void fail_opening(struct us_worker *worker, struct us_dir_open *opening, 
 {
 	struct us_place place = {.dir = opening->dir, .side = US_SRC};
 
-	if (opening->fd[US_SRC] >= 0) {
-		us_close(opening->fd[US_SRC]);
-	}
 	if (error == -ENOENT) {
 		us_report_vanished(worker, &place);
 	} else {
@@ -184,7 +181,6 @@ static void after_stat(struct us_worker *worker, struct us_dir_open *opening)
 		return;
 	}
 	if (us_identity_is(&worker->job->dst_root, &opening->stx)) {
-		us_close(opening->fd[US_SRC]);
 		us_report_failed(worker, &(struct us_place){.dir = dir, .side = US_SRC},
 		                 "copy: it is the destination itself", 0);
 		us_worker_dir_failed(worker, opening);

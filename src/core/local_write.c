@@ -16,6 +16,7 @@
 #include "base/us.h"
 #include "core/file.h"
 #include "core/job.h"
+#include "core/reference.h"
 #include "core/report.h"
 #include "core/worker.h"
 #include "core/xattrs.h"
@@ -58,14 +59,14 @@ void us_local_temp_name(const struct us_worker *worker, uint64_t number, char na
 }
 
 /** True unless it is certain that NAME is not FILE any more: another run may have put its own there. */
-static bool is_ours(const struct us_file *file, const char *name)
+static bool is_ours(const struct us_file *file, int dirfd, const char *name)
 {
 	struct statx ours;
 	struct statx there;
 	struct us_identity identity;
 
 	if (file->dst_fd < 0 || us_statx(file->dst_fd, "", AT_EMPTY_PATH, &ours) < 0 ||
-	    us_statx(file->dir->fd[US_DST], name, AT_SYMLINK_NOFOLLOW, &there) < 0) {
+	    us_statx(dirfd, name, AT_SYMLINK_NOFOLLOW, &there) < 0) {
 		return true;
 	}
 	identity = us_identity_of(&ours);
@@ -77,13 +78,15 @@ static void remove_file(struct us_worker *worker, struct us_file *file)
 {
 	char temp[US_TEMP_SIZE];
 	const char *name = file->dst_name;
+	int dirfd = file->dir->fd[US_DST];
 
 	if (file->replaces) {
 		us_local_temp_name(worker, file->temp_number, temp);
 		name = temp;
+		dirfd = file->temp_fd;
 	}
-	if (file->created && is_ours(file, name)) {
-		int ret = us_unlinkat(file->dir->fd[US_DST], name, 0);
+	if (file->created && is_ours(file, dirfd, name)) {
+		int ret = us_unlinkat(dirfd, name, 0);
 
 		if (ret < 0 && ret != -ENOENT) {
 			us_report_failed(worker, &(struct us_place){file->dir, name, US_DST},
@@ -231,12 +234,12 @@ static void after_write(struct us_worker *worker, struct us_file *file)
 }
 
 /** The op that makes FILE as NAME. */
-static struct us_op create_op(const struct us_worker *worker, struct us_file *file, const char *name)
+static struct us_op create_op(const struct us_worker *worker, struct us_file *file, int dirfd, const char *name)
 {
 	file->made_mode = us_local_create_mode(worker, file);
 	return (struct us_op){
 		.kind = US_OP_OPENAT,
-		.fd = file->dir->fd[US_DST],
+		.fd = dirfd,
 		.path = name,
 		.flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY,
 		.mode = file->made_mode,
@@ -250,7 +253,7 @@ static void create_temp(struct us_worker *worker, struct us_file *file)
 	char temp[US_TEMP_SIZE];
 
 	us_local_temp_name(worker, file->temp_number, temp);
-	file->op = create_op(worker, file, temp);
+	file->op = create_op(worker, file, us_local_temp_dir(worker, file), temp);
 	us_call(&file->op);
 }
 
@@ -320,6 +323,21 @@ static void after_create(struct us_worker *worker, struct us_file *file)
 	write_rest(worker, file);
 }
 
+/** Write FILE from its start, as a new one. */
+static void begin_again(struct us_worker *worker, struct us_file *file)
+{
+	file->dst_state = NEW;
+	file->created = false;
+	file->replaces = false;
+	file->clone = false;
+	file->is_reference = false;
+	file->verdict = US_VERDICT_COPY;
+	file->offset = 0;
+	file->length = 0;
+	file->eof = false;
+	us_worker_drained(worker, file);
+}
+
 /** Everything that could fail has been answered for: the file takes its name. */
 static void after_close(struct us_worker *worker, struct us_file *file)
 {
@@ -337,7 +355,13 @@ static void after_close(struct us_worker *worker, struct us_file *file)
 			us_local_fail(worker, file, "back up", ret);
 			return;
 		}
-		ret = us_renameat(file->dir->fd[US_DST], temp, file->dir->fd[US_DST], file->dst_name);
+		ret = us_renameat(file->temp_fd, temp, file->dir->fd[US_DST], file->dst_name);
+		if (ret == -EXDEV && us_local_is_elsewhere(worker, file)) {
+			us_unlinkat(file->temp_fd, temp, 0);
+			us_local_leave_temp_dir(worker, file);
+			begin_again(worker, file);
+			return;
+		}
 		if (ret < 0) {
 			us_local_fail(worker, file, "rename", ret);
 			return;
@@ -378,7 +402,7 @@ bool us_local_is_begun(const struct us_file *file)
 void us_local_create(struct us_worker *worker, struct us_file *file)
 {
 	us_local_admit_owner(file->dir);
-	file->op = create_op(worker, file, file->dst_name);
+	file->op = create_op(worker, file, file->dir->fd[US_DST], file->dst_name);
 	file->dst_state = CREATING;
 	file->is_queued = us_io_start(&worker->io, &file->op) == US_QUEUED;
 }
@@ -392,8 +416,15 @@ static void after_equal(struct us_worker *worker, struct us_file *file)
 	}
 	us_close(file->dst_fd);
 	file->dst_fd = -1;
-	file->kind = US_FILE_ATTRIBUTES;
-	us_local_put_attributes(worker, file);
+	if (file->is_reference) {
+		us_reference_link(worker, file);
+	} else if (us_local_shares_changes(file)) {
+		file->changes |= USYNC_CHANGE_CONTENT;
+		begin_again(worker, file);
+	} else {
+		file->kind = US_FILE_ATTRIBUTES;
+		us_local_put_attributes(worker, file);
+	}
 }
 
 /** It has others: write the file, from the start, for a replacement is made anew. */
@@ -401,12 +432,8 @@ static void after_difference(struct us_worker *worker, struct us_file *file)
 {
 	us_close(file->dst_fd);
 	file->dst_fd = -1;
-	file->verdict = US_VERDICT_COPY;
 	file->changes |= USYNC_CHANGE_VALUE | USYNC_CHANGE_CONTENT;
-	file->offset = 0;
-	file->length = 0;
-	file->eof = false;
-	us_worker_drained(worker, file);
+	begin_again(worker, file);
 }
 
 /** Hold the part in hand against what there is. */

@@ -85,12 +85,25 @@ static bool delete_one(struct sweep *sweep, int fd, const char *name, bool is_di
 	return is_dir || !options->backup;
 }
 
-/** True when an entry is protected: by a filter, or as a backup. */
-static bool is_protected(const struct sweep *sweep, const char *name, bool is_dir)
+/** True for a directory that this job uses for other things. */
+static bool is_spared(const struct usync_job *job, int dirfd, const char *name)
+{
+	struct statx stx;
+	bool any = job->spared[0].ino != 0 || job->spared[1].ino != 0;
+
+	return any && us_statx(dirfd, name, AT_SYMLINK_NOFOLLOW, &stx) == 0 &&
+	       (us_identity_is(&job->spared[0], &stx) || us_identity_is(&job->spared[1], &stx));
+}
+
+/** True when NAME in DIRFD is protected: by a filter, as a backup, or because it is in use. */
+static bool is_protected(const struct sweep *sweep, int dirfd, const char *name, bool is_dir)
 {
 	const struct usync_job *job = sweep->worker->job;
 
 	if (job->options.backup && !is_dir && us_backup_is_one(job, name)) {
+		return true;
+	}
+	if (is_dir && is_spared(job, dirfd, name)) {
 		return true;
 	}
 	return us_filter_excludes(&job->filter, sweep->path.text, name, is_dir);
@@ -201,7 +214,7 @@ static int delete_entries(struct sweep *sweep)
 		}
 		is_dir = us_entry_is_dir(sweep->fd, &dent);
 		ret = 0;
-		if (is_protected(sweep, name, is_dir)) {
+		if (is_protected(sweep, sweep->fd, name, is_dir)) {
 			level->kept = true;
 		} else if (is_dir) {
 			return 1;
@@ -279,7 +292,7 @@ static int sweep_entry(struct sweep *sweep, size_t prefix, const struct us_dent 
 		return us_min(ret, 0);
 	}
 	is_dir = us_entry_is_dir(dir->fd[US_DST], dent);
-	if (is_protected(sweep, name, is_dir)) {
+	if (is_protected(sweep, dir->fd[US_DST], name, is_dir)) {
 		return 0;
 	}
 	if (!sweep->worker->job->options.dry_run) {

@@ -200,12 +200,18 @@ void us_report_owner_lack(struct us_worker *worker, const struct us_place *place
 	}
 }
 
-void us_report_no_link(struct us_worker *worker, const struct us_place *place, int error)
+void us_report_once(struct us_worker *worker, atomic_bool *said, const struct us_place *place, const char *what,
+                    int error)
 {
-	if (!atomic_exchange(&worker->job->no_link_noted, true)) {
-		send_place(worker->job, USYNC_EVENT_WARNING, place,
-		           "a hard link can't be made here; such names are copied instead", error);
+	if (!atomic_exchange(said, true)) {
+		send_place(worker->job, USYNC_EVENT_WARNING, place, what, error);
 	}
+}
+
+void us_report_warning(struct usync_job *job, const char *path, const char *what, int error)
+{
+	send_event(job, &(struct usync_event){
+		.type = USYNC_EVENT_WARNING, .path = path, .name = path, .what = what, .error = -error});
 }
 
 void us_report_lacks(struct usync_job *job)

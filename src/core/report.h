@@ -9,6 +9,7 @@
 #include "core/dir.h"
 #include "usync.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 struct us_file;
@@ -48,8 +49,12 @@ void us_report_lack(struct us_worker *worker, const struct us_place *place, enum
 /** The owner of a copy can't be kept: a lack, or a failure when it was asked for by name. */
 void us_report_owner_lack(struct us_worker *worker, const struct us_place *place);
 
-/** A hard link could not be made and the file is copied instead: told once. */
-void us_report_no_link(struct us_worker *worker, const struct us_place *place, int error);
+/** A warning that is told once a job, of which SAID keeps note. */
+void us_report_once(struct us_worker *worker, atomic_bool *said, const struct us_place *place, const char *what,
+                    int error);
+
+/** A warning about a path that an option names, before the job starts. */
+void us_report_warning(struct usync_job *job, const char *path, const char *what, int error);
 
 /** Tell of what us_report_lack() collected. */
 void us_report_lacks(struct usync_job *job);

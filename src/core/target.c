@@ -12,6 +12,7 @@
 
 #include "base/us.h"
 #include "core/dir.h"
+#include "core/extra_dirs.h"
 #include "core/feed.h"
 #include "core/job.h"
 #include "core/local_sink.h"
@@ -131,32 +132,31 @@ static int make_root(struct usync_job *job, const char *src, int src_fd, const s
                      const char *dst, int dst_fd, const struct statx *dst_stx)
 {
 	struct us_dir *root = us_dir_new(NULL, src, dst);
+	int fd[US_SIDES] = {src_fd, dst_fd != NO_DESTINATION ? dst_fd : -1, -1};
+	const char *wrong = NULL;
+	int ret = root != NULL ? us_dir_set_source(root, src_stx) : -ENOMEM;
 
-	if (dst_fd == NO_DESTINATION) {
-		dst_fd = -1;
+	if (ret == 0) {
+		ret = us_extra_dirs_open(job, dst, fd[US_DST], &fd[US_REF], &root->identity[US_REF], &wrong);
 	}
-	if (root == NULL) {
-		us_close(src_fd);
-		if (dst_fd >= 0) {
-			us_close(dst_fd);
+	if (ret < 0) {
+		if (root != NULL) {
+			us_dir_free(root);
 		}
-		return refuse(job, -ENOMEM, "out of memory");
+		us_close(src_fd);
+		if (fd[US_DST] >= 0) {
+			us_close(fd[US_DST]);
+		}
+		return wrong != NULL ? refuse_call(job, wrong, "open directory", ret)
+		                     : refuse(job, ret, "out of memory");
 	}
 	root->identity[US_SRC] = us_identity_of(src_stx);
-	if (us_dir_set_source(root, src_stx) < 0) {
-		us_dir_free(root);
-		us_close(src_fd);
-		if (dst_fd >= 0) {
-			us_close(dst_fd);
-		}
-		return refuse(job, -ENOMEM, "out of memory");
-	}
 	if (job->transforms) {
 		us_keep_transform(&job->keep, &root->source->stx);
 	}
-	if (dst_fd >= 0) {
+	if (fd[US_DST] >= 0) {
 		us_local_know_dst(job, root, dst_stx);
-		root->dst_acl = us_local_has_default_acl(dst_fd);
+		root->dst_acl = us_local_has_default_acl(fd[US_DST]);
 	} else {
 		root->dst_new = true;
 	}
@@ -164,7 +164,7 @@ static int make_root(struct usync_job *job, const char *src, int src_fd, const s
 	job->root = root;
 	job->dst_root = root->identity[US_DST];
 	/* This pin is given up by the end of the root (us_dircache_close): it is never closed before. */
-	us_dircache_adopt(&job->dirs, root, src_fd, dst_fd);
+	us_dircache_adopt(&job->dirs, root, fd);
 	return 0;
 }
 

@@ -111,7 +111,7 @@ struct us_file *us_worker_take_file(struct us_worker *worker)
 
 	worker->free = file->next;
 	*file = (struct us_file){
-		.src_fd = -1, .dst_fd = -1, .pipe = {-1, -1}, .slice = worker->slice};
+		.src_fd = -1, .dst_fd = -1, .temp_fd = -1, .pipe = {-1, -1}, .slice = worker->slice};
 	file->slice->in_flight++;
 	worker->nr_files++;
 	return file;
@@ -210,7 +210,7 @@ struct us_dir_open *us_worker_begin_dir(struct us_worker *worker, struct us_dir 
 	}
 	worker->free_dir_opens = opening->next;
 	worker->nr_opening++;
-	*opening = (struct us_dir_open){.dir = dir, .fd = {-1, -1}};
+	*opening = (struct us_dir_open){.dir = dir, .fd = {-1, -1, -1}};
 	return opening;
 }
 
@@ -228,7 +228,7 @@ void us_worker_dir_opened(struct us_worker *worker, struct us_dir_open *opening)
 	struct us_dir *dir = opening->dir;
 
 	dir->opened = true;
-	us_dircache_adopt(&worker->job->dirs, dir, opening->fd[US_SRC], opening->fd[US_DST]);
+	us_dircache_adopt(&worker->job->dirs, dir, opening->fd);
 	end_opening(worker, opening);
 	worker->job->source->dir_opened(worker, dir);
 }
@@ -237,6 +237,11 @@ void us_worker_dir_failed(struct us_worker *worker, struct us_dir_open *opening)
 {
 	struct us_dir *dir = opening->dir;
 
+	for (enum us_side side = 0; side < US_SIDES; side++) {
+		if (opening->fd[side] >= 0) {
+			us_close(opening->fd[side]);
+		}
+	}
 	end_opening(worker, opening);
 	us_worker_put_dir(worker, dir);
 }

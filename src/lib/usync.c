@@ -64,6 +64,17 @@ static int copy_paths(struct usync_job *job, const char *const *sources, size_t 
 	return 0;
 }
 
+/** Let *TEXT, the caller's, be a copy that the job keeps in OWN. */
+static int copy_text(const char **text, char **own)
+{
+	if (*text == NULL) {
+		return 0;
+	}
+	*own = strdup(*text);
+	*text = *own;
+	return *own != NULL ? 0 : -ENOMEM;
+}
+
 /** Copy the caller's filters. */
 static int copy_filters(struct usync_job *job)
 {
@@ -118,12 +129,21 @@ int usync_job_new(struct usync_job **job, const struct usync_options *options,
 	}
 	new->options = options != NULL ? *options : defaults;
 	pthread_mutex_init(&new->event_lock, NULL);
-	if (new->options.chmod != NULL) {
-		new->chmod = strdup(new->options.chmod);
-		new->options.chmod = new->chmod;
+	new->temp_fd = -1;
+	ret = copy_text(&new->options.link_dest, &new->link_dest);
+	if (ret == 0) {
+		ret = copy_text(&new->options.temp_dir, &new->temp_dir);
+	}
+	if (ret == 0) {
+		ret = copy_text(&new->options.chmod, &new->chmod);
 	}
 	new->suffix = strdup(new->options.suffix != NULL ? new->options.suffix : "~");
-	ret = new->suffix != NULL && (new->chmod != NULL || new->options.chmod == NULL) ? copy_filters(new) : -ENOMEM;
+	if (new->suffix == NULL) {
+		ret = -ENOMEM;
+	}
+	if (ret == 0) {
+		ret = copy_filters(new);
+	}
 	if (ret == 0) {
 		ret = copy_paths(new, sources, nr_sources, destination);
 	}
@@ -218,6 +238,8 @@ void usync_job_free(struct usync_job *job)
 	us_filelist_free(job->files);
 	free(job->suffix);
 	free(job->chmod);
+	free(job->link_dest);
+	free(job->temp_dir);
 	free_filters(job);
 	free(job->error_text);
 	pthread_mutex_destroy(&job->event_lock);

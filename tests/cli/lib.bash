@@ -30,10 +30,11 @@ setup() {
 }
 
 teardown() {
+	local i
 	cd / || return 1
-	if [ -n "${MOUNTED:-}" ]; then
-		umount "$MOUNTED"
-	fi
+	for ((i = ${#MOUNTED[@]} - 1; i >= 0; i--)); do
+		umount "${MOUNTED[i]}"
+	done
 	chmod -R u+rwX -- "$T" 2>/dev/null || true
 	rm -rf -- "$T"
 }
@@ -96,7 +97,7 @@ mount_tmpfs() {
 	need_root
 	mkdir -p "$1"
 	mount -t tmpfs -o "$2" none "$1" 2>/dev/null || skip 'mounting is not allowed here'
-	MOUNTED=$T/$1
+	MOUNTED+=("$T/$1")
 }
 
 mount_ext4() {
@@ -105,7 +106,17 @@ mount_ext4() {
 	truncate -s "$2" "$T/$1.img"
 	mkfs.ext4 -q -N 4096 "$T/$1.img"
 	mount -o loop "$T/$1.img" "$1" 2>/dev/null || skip 'no loop device to mount'
-	MOUNTED=$T/$1
+	MOUNTED+=("$T/$1")
+}
+
+# The same for a file system with its own mkfs: mount_image TYPE DIR SIZE.
+mount_image() {
+	need_root
+	mkdir -p "$2"
+	truncate -s "$3" "$T/$2.img"
+	"mkfs.$1" -q "$T/$2.img" >/dev/null 2>&1 || skip "no mkfs.$1"
+	mount -o loop "$T/$2.img" "$2" 2>/dev/null || skip "$1 cannot be mounted here"
+	MOUNTED+=("$T/$2")
 }
 
 # The two judges.  rsync knows nothing of paths beyond PATH_MAX.
@@ -117,6 +128,42 @@ same_to_rsync() {
 	local out
 	out=$(rsync -rlpt --delete --checksum --dry-run --itemize-changes --exclude /beyond-path-max "$1/" "$2/")
 	[ -z "$out" ] || { printf '%s\n' "$out" | head; return 1; }
+}
+
+# All that -a keeps, by both; rsync does not look into holes.
+same_archive() {
+	local out
+	treecmp -OXH "$1" "$2" || return 1
+	out=$(rsync -aHAXS --delete --checksum --dry-run --itemize-changes --exclude /beyond-path-max "$1/" "$2/")
+	[ -z "$out" ] || { printf '%s\n' "$out" | head; return 1; }
+}
+
+# What a write of any kind would change about the entries of the given trees.
+ctimes() {
+	find "$@" -printf '%p %i %C@\n' | sort
+}
+
+# Each name of the given ones leads to the same inode.
+same_inode() {
+	[ "$(stat -c %d:%i -- "$@" | sort -u | wc -l)" -eq 1 ]
+}
+
+# The program under strace, with the calls TRACE written to the file trace; nothing if strace may not run.
+traced() {
+	local trace=$1
+	shift
+	# shellcheck disable=SC2086
+	ASAN_OPTIONS=detect_leaks=0 LSAN_OPTIONS=detect_leaks=0 \
+		strace -f -qq -e signal=none -e "trace=$trace" -o trace "$US_BIN" ${US_ARGS:-} "$@"
+}
+
+need_strace() {
+	strace -o /dev/null true 2>/dev/null || skip 'strace cannot run here'
+}
+
+# Calls on the ring are not seen by strace.
+need_plain_calls() {
+	[[ ${US_ARGS:-} != *--io=async* ]] || skip 'its calls are on the ring'
 }
 
 # A tree of DIRS x FILES files, each with its own path as contents.

@@ -2,7 +2,8 @@
 /*
  * mkzoo: make a tree that holds one of everything a copy has to get right.
  *
- *	mkzoo ROOT	ROOT must not exist; prints "FILES DIRECTORIES SYMLINKS BYTES"
+ *	mkzoo [-a] ROOT	ROOT must not exist; prints "FILES DIRECTORIES SYMLINKS BYTES"
+ *			-a: owners, set-id bits, attributes, ACLs, hard links, special files and holes, too; for root
  *
  * Everything is made relative to directory descriptors, so that paths longer than PATH_MAX can be made.
  * A directory's mode and time are set when its contents are done.
@@ -11,8 +12,12 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define us_nr(array) (sizeof(array) / sizeof((array)[0]))
@@ -269,15 +274,203 @@ static void make_wide(int root)
 	dir_end(dir_begin(root, "empty"), 0755);
 }
 
+/** Give NAME in DIR to UID and GID, with MODE; a link has no mode. */
+static void give(int dir, const char *name, uid_t uid, gid_t gid, int mode)
+{
+	must(fchownat(dir, name, uid, gid, AT_SYMLINK_NOFOLLOW), "chown");
+	if (mode >= 0) {
+		must(fchmodat(dir, name, (mode_t)mode, 0), "chmod");
+	}
+}
+
+/** Owners, and the bits that a change of owner takes away. */
+static void make_owners(int root)
+{
+	static const mode_t modes[] = {04755, 02755, 06711, 07777, 01644, 0000, 0640, 02644};
+	int dir = dir_begin(root, "owners");
+	char name[32];
+
+	for (size_t i = 0; i < us_nr(modes); i++) {
+		snprintf(name, sizeof(name), "f%04o", modes[i]);
+		make_file(dir, name, i, 0600);
+		give(dir, name, 1000 + (uid_t)i, 2000, (int)modes[i]);
+		set_time(dir, name, next_time());
+		snprintf(name, sizeof(name), "d%04o", modes[i]);
+		dir_end(dir_begin(dir, name), 0700);
+		give(dir, name, 3000, 4000 + (gid_t)i, (int)modes[i]);
+		set_time(dir, name, next_time());
+		snprintf(name, sizeof(name), "l%04o", modes[i]);
+		make_link(dir, "f0640", name);
+		give(dir, name, 5000 + (uid_t)i, UINT32_MAX - 1, -1);
+		set_time(dir, name, next_time());
+	}
+	dir_end(dir, 02775);
+}
+
+/** Give NAME in DIR an attribute. */
+static void set_xattr(int dir, const char *name, const char *attribute, const void *value, size_t size)
+{
+	char path[NAME_MAX + 64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir, name);
+	must(lsetxattr(path, attribute, value, size, 0), attribute);
+}
+
+/** An entry of an ACL in the kernel's form (linux/posix_acl_xattr.h), little-endian. */
+#define ACL_ENTRY(tag, perm, id) \
+	(tag), 0, (perm), 0, (id) & 0xff, (id) >> 8 & 0xff, (id) >> 16 & 0xff, (id) >> 24 & 0xff
+
+/** user::rw-, user:1234:r--, group::---, mask::rw-, other::--- */
+static const unsigned char acl[] = {
+	2, 0, 0, 0, ACL_ENTRY(1, 6, 0xffffffffu), ACL_ENTRY(2, 4, 1234u), ACL_ENTRY(4, 0, 0xffffffffu),
+	ACL_ENTRY(16, 6, 0xffffffffu), ACL_ENTRY(32, 0, 0xffffffffu),
+};
+
+/** Extended attributes of each name space, capabilities and ACLs, on each kind of entry that takes them. */
+static void make_xattrs(int root)
+{
+	const struct vfs_cap_data capability = {
+		.magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE, .data = {{.permitted = 1u << 13}}};
+	int dir = dir_begin(root, "xattrs");
+	char big[700];
+
+	memset(big, 'v', sizeof(big));
+	for (int i = 0; i < 6; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "f%d", i);
+		make_file(dir, name, 10, 0644);
+		snprintf(name, sizeof(name), "d%d", i);
+		dir_end(dir_begin(dir, name), 0755);
+	}
+	make_link(dir, "f0", "link");
+	must(mknodat(dir, "fifo", S_IFIFO | 0600, 0), "mknod");
+	set_xattr(dir, "f0", "user.one", "\0binary\xff", 8);
+	set_xattr(dir, "f0", "user.empty", "", 0);
+	set_xattr(dir, "f0", "security.zoo", "s", 1);
+	set_xattr(dir, "f0", "trusted.zoo", "t", 1);
+	set_xattr(dir, "f1", "user.big", big, sizeof(big));
+	set_xattr(dir, "f2", "security.capability", &capability, sizeof(capability.magic_etc) + 16);
+	set_xattr(dir, "f3", "system.posix_acl_access", acl, sizeof(acl));
+	set_xattr(dir, "d0", "user.of-a-directory", "d", 1);
+	set_xattr(dir, "d1", "trusted.of-a-directory", "d", 1);
+	set_xattr(dir, "d2", "system.posix_acl_access", acl, sizeof(acl));
+	set_xattr(dir, "d3", "system.posix_acl_default", acl, sizeof(acl));
+	set_xattr(dir, "link", "trusted.of-a-link", "l", 1);
+	set_xattr(dir, "fifo", "trusted.of-a-fifo", "p", 1);
+	set_xattr(dir, "fifo", "system.posix_acl_access", acl, sizeof(acl));
+	make_file(must(openat(dir, "d3", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open"), "inherits", 3, 0644);
+	/* With an owner of their own: chown(2) takes capabilities away, and the mask is the group's bits. */
+	set_xattr(dir, "f4", "system.posix_acl_access", acl, sizeof(acl));
+	give(dir, "f4", 1001, 1002, -1);
+	give(dir, "f5", 1003, 1004, -1);
+	set_xattr(dir, "f5", "security.capability", &capability, sizeof(capability.magic_etc) + 16);
+	set_time(dir, "d3", next_time());
+	set_time(dir, "fifo", next_time());
+	dir_end(dir, 0755);
+}
+
+/** Special files, each with a mode, an owner and a time of its own. */
+static void make_specials(int root)
+{
+	static const struct {
+		const char *name;
+		mode_t mode;
+		unsigned int major, minor;
+	} nodes[] = {
+		{"fifo", S_IFIFO | 0620, 0, 0},      {"fifo-set-id", S_IFIFO | 06711, 0, 0},
+		{"char", S_IFCHR | 0666, 1, 3},      {"char-large", S_IFCHR | 0600, 500, 200000},
+		{"block", S_IFBLK | 0660, 7, 200},   {"block-zero", S_IFBLK | 0000, 259, 0},
+		{"socket", S_IFSOCK | 0755, 0, 0},
+	};
+	int dir = dir_begin(root, "specials");
+
+	for (size_t i = 0; i < us_nr(nodes); i++) {
+		must(mknodat(dir, nodes[i].name, nodes[i].mode & S_IFMT, makedev(nodes[i].major, nodes[i].minor)),
+		     "mknod");
+		give(dir, nodes[i].name, 700 + (uid_t)i, 800, nodes[i].mode & 07777);
+		set_time(dir, nodes[i].name, next_time());
+	}
+	dir_end(dir, 0755);
+}
+
+/** Names of one inode: in one directory, in several, of every kind, and one of many names. */
+static void make_hard_links(int root)
+{
+	int dir = dir_begin(root, "hard-links");
+	int sub = dir_begin(dir, "sub");
+	char name[32];
+
+	make_file(dir, "file", 1234, 0640);
+	make_link(dir, "file", "symlink");
+	must(mknodat(dir, "fifo", S_IFIFO | 0600, 0), "mknod");
+	must(mknodat(dir, "char", S_IFCHR | 0600, makedev(1, 5)), "mknod");
+	for (size_t i = 0; i < 4; i++) {
+		static const char *const kinds[] = {"file", "symlink", "fifo", "char"};
+
+		set_time(dir, kinds[i], next_time());
+		snprintf(name, sizeof(name), "%s-too", kinds[i]);
+		must(linkat(dir, kinds[i], dir, name, 0), "link");
+		must(linkat(dir, kinds[i], sub, kinds[i], 0), "link");
+	}
+	make_file(dir, "many", 99, 0644);
+	for (int i = 0; i < 500; i++) {
+		snprintf(name, sizeof(name), "many-%d", i);
+		must(linkat(dir, "many", i % 2 == 0 ? dir : sub, name, 0), "link");
+	}
+	dir_end(sub, 0755);
+	dir_end(dir, 0755);
+}
+
+/** Write TEXT at OFFSET of FD. */
+static void put(int fd, const char *text, off_t offset)
+{
+	if (pwrite(fd, text, strlen(text), offset) != (ssize_t)strlen(text)) {
+		die("write");
+	}
+}
+
+/** Holes at the beginning, in the middle, at the end, and nothing else. */
+static void make_holes(int root)
+{
+	static const char *const names[] = {"leading", "middle", "trailing", "only"};
+	int dir = dir_begin(root, "holes");
+
+	for (size_t i = 0; i < us_nr(names); i++) {
+		int fd = must(openat(dir, names[i], O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), "create");
+
+		must(ftruncate(fd, (8 << 20) + 5), "truncate");
+		if (i == 1 || i == 2) {
+			put(fd, "begin", 0);
+		}
+		if (i == 0 || i == 1) {
+			put(fd, "end", 8 << 20);
+		}
+		close(fd);
+		set_time(dir, names[i], next_time());
+		made.files++;
+		made.bytes += (8 << 20) + 5;
+	}
+	dir_end(dir, 0755);
+}
+
 int main(int argc, char **argv)
 {
+	bool all = argc == 3 && strcmp(argv[1], "-a") == 0;
 	int root;
 
-	if (argc != 2) {
-		die("usage: mkzoo ROOT");
+	if (argc != 2 && !all) {
+		die("usage: mkzoo [-a] ROOT");
 	}
 	umask(0);
-	root = dir_begin(AT_FDCWD, argv[1]);
+	root = dir_begin(AT_FDCWD, argv[argc - 1]);
+	if (all) {
+		make_owners(root);
+		make_xattrs(root);
+		make_specials(root);
+		make_hard_links(root);
+		make_holes(root);
+	}
 	make_names(root);
 	make_sizes(root);
 	make_modes(root);

@@ -2,7 +2,8 @@
 /*
  * treecmp: compare two trees entry by entry.  The judge of the copy tests.
  *
- *	treecmp [-MTCO] A B	-M no modes, -T no times, -C no contents, -O owner and group too
+ *	treecmp [-MTCOXHA] A B	-M no modes, -T no times, -C no contents; -O owner and group too, -X extended
+ *				attributes (ACLs are among them), -H which names are hard links, -A access times
  *
  * Exit 0: the same, 1: different (each difference is a line on stdout), 2: could not compare.
  *
@@ -16,6 +17,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define BUFFER_SIZE 65536
@@ -33,6 +35,12 @@ struct level {
 	size_t path_length; /**< Length of the path of this directory. */
 };
 
+/** An inode of the first tree that has several names, or whose fellow has, and that fellow. */
+struct pair {
+	dev_t dev[2];
+	ino_t ino[2];
+};
+
 /** The whole comparison. */
 struct compare {
 	int fd[2]; /**< The directory at hand, on both sides. */
@@ -40,7 +48,9 @@ struct compare {
 	size_t depth;
 	char *path; /**< Relative path of the directory or entry at hand. */
 	size_t path_length;
-	bool modes, times, contents, owners;
+	bool modes, times, contents, owners, xattrs, links, atimes;
+	struct pair *pairs;
+	size_t nr_pairs;
 	unsigned long differences;
 };
 
@@ -200,6 +210,83 @@ static void compare_targets(struct compare *c, const char *name)
 	}
 }
 
+/** Compare the values of the attribute NAME of two files. */
+static void compare_xattr(struct compare *c, const char *const paths[2], const char *name)
+{
+	static char value[2][BUFFER_SIZE];
+	ssize_t n[2];
+
+	for (int i = 0; i < 2; i++) {
+		n[i] = lgetxattr(paths[i], name, value[i], BUFFER_SIZE);
+		if (n[i] < 0 && errno != ENODATA && errno != EOPNOTSUPP) {
+			die("getxattr");
+		}
+	}
+	if (n[0] != n[1] || (n[0] > 0 && memcmp(value[0], value[1], (size_t)n[0]) != 0)) {
+		differ(c, "attribute %s differs: %zd | %zd bytes", name, n[0], n[1]);
+	}
+}
+
+/** Compare the extended attributes of PATHS: each of the first's, then those that the second alone has. */
+static void compare_xattrs(struct compare *c, const char *const paths[2])
+{
+	char list[BUFFER_SIZE];
+
+	for (int i = 0; i < 2; i++) {
+		ssize_t n = llistxattr(paths[i], list, sizeof(list));
+
+		if (n < 0 && errno != EOPNOTSUPP) {
+			die("listxattr");
+		}
+		for (char *name = list; name < list + n; name += strlen(name) + 1) {
+			bool is_acl = strncmp(name, "system.posix_acl_", 17) == 0;
+
+			if ((strncmp(name, "system.", 7) == 0 && !is_acl) ||
+			    (i == 1 && (lgetxattr(paths[0], name, NULL, 0) >= 0))) {
+				continue;
+			}
+			compare_xattr(c, paths, name);
+		}
+	}
+}
+
+/** The same for the entry NAME of the directories at hand. */
+static void compare_entry_xattrs(struct compare *c, const char *name)
+{
+	char paths[2][NAME_MAX + 64];
+
+	for (int i = 0; i < 2; i++) {
+		snprintf(paths[i], sizeof(paths[i]), "/proc/self/fd/%d/%s", c->fd[i], name);
+	}
+	compare_xattrs(c, (const char *const[]){paths[0], paths[1]});
+}
+
+/** Names of one inode on one side have to be names of one inode on the other. */
+static void compare_links(struct compare *c, const struct stat st[2])
+{
+	const struct pair new = {.dev = {st[0].st_dev, st[1].st_dev}, .ino = {st[0].st_ino, st[1].st_ino}};
+
+	if (S_ISDIR(st[0].st_mode) || (st[0].st_nlink < 2 && st[1].st_nlink < 2)) {
+		return;
+	}
+	for (size_t i = 0; i < c->nr_pairs; i++) {
+		const struct pair *old = &c->pairs[i];
+		bool same[2];
+
+		for (int side = 0; side < 2; side++) {
+			same[side] = old->dev[side] == new.dev[side] && old->ino[side] == new.ino[side];
+		}
+		if (same[0] != same[1]) {
+			differ(c, "a hard link in the %s only", same[0] ? "first" : "second");
+		}
+		if (same[0] || same[1]) {
+			return;
+		}
+	}
+	c->pairs = must_alloc(realloc(c->pairs, (c->nr_pairs + 1) * sizeof(*c->pairs)));
+	c->pairs[c->nr_pairs++] = new;
+}
+
 /** Compare what a stat tells, kinds being equal already. */
 static void compare_stat(struct compare *c, const struct stat st[2])
 {
@@ -216,6 +303,14 @@ static void compare_stat(struct compare *c, const struct stat st[2])
 	}
 	if ((S_ISCHR(st[0].st_mode) || S_ISBLK(st[0].st_mode)) && st[0].st_rdev != st[1].st_rdev) {
 		differ(c, "device numbers differ");
+	}
+	if (c->atimes && (st[0].st_atim.tv_sec != st[1].st_atim.tv_sec ||
+	                  st[0].st_atim.tv_nsec != st[1].st_atim.tv_nsec)) {
+		differ(c, "atime %lld.%09ld | %lld.%09ld", (long long)st[0].st_atim.tv_sec,
+		       st[0].st_atim.tv_nsec, (long long)st[1].st_atim.tv_sec, st[1].st_atim.tv_nsec);
+	}
+	if (c->links) {
+		compare_links(c, st);
 	}
 }
 
@@ -265,6 +360,9 @@ static void compare_entry(struct compare *c, const char *name)
 		return;
 	}
 	compare_stat(c, st);
+	if (c->xattrs) {
+		compare_entry_xattrs(c, name);
+	}
 	if (S_ISLNK(st[0].st_mode)) {
 		compare_targets(c, name);
 	} else if (S_ISREG(st[0].st_mode) && st[0].st_size != st[1].st_size) {
@@ -328,6 +426,9 @@ static void compare_roots(struct compare *c, const char *const roots[2])
 		fd[i] = must(open(roots[i], O_PATH | O_DIRECTORY | O_CLOEXEC), roots[i]);
 	}
 	compare_stat(c, st);
+	if (c->xattrs) {
+		compare_xattrs(c, roots);
+	}
 	level_enter(c, fd);
 	while (c->depth > 0) {
 		if (!compare_next(c)) {
@@ -342,20 +443,24 @@ int main(int argc, char **argv)
 		.modes = true, .times = true, .contents = true, .path = must_alloc(calloc(1, 1))};
 	int option;
 
-	while ((option = getopt(argc, argv, "MTCO")) != -1) {
+	while ((option = getopt(argc, argv, "MTCOXHA")) != -1) {
 		switch (option) {
 		case 'M': c.modes = false; break;
 		case 'T': c.times = false; break;
 		case 'C': c.contents = false; break;
 		case 'O': c.owners = true; break;
+		case 'X': c.xattrs = true; break;
+		case 'H': c.links = true; break;
+		case 'A': c.atimes = true; break;
 		default: return TOOL_TROUBLE;
 		}
 	}
 	if (argc - optind != 2) {
-		die("usage: treecmp [-MTCO] A B");
+		die("usage: treecmp [-MTCOXHA] A B");
 	}
 	compare_roots(&c, (const char *const *)&argv[optind]);
 	free(c.stack);
+	free(c.pairs);
 	free(c.path);
 	if (fflush(stdout) != 0) {
 		die("stdout");

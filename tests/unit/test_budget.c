@@ -31,13 +31,14 @@ static rlim_t pretended;
 
 /** Requests, from modest to without measure. */
 static const struct us_budget requests[] = {
-	{.workers = 1, .depth = 1, .opening = 1},
-	{.workers = 2, .depth = 16, .opening = 1},
-	{.workers = 4, .depth = US_POLICY_QUEUE_DEPTH, .opening = US_POLICY_OPENING},
-	{.workers = 1, .depth = 4096, .opening = 1},
-	{.workers = 32, .depth = US_POLICY_QUEUE_DEPTH, .opening = 1},
-	{.workers = 256, .depth = 1, .opening = US_POLICY_OPENING},
-	{.workers = 100000, .depth = 1000000, .opening = 1000000},
+	{.sides = 2, .workers = 1, .depth = 1, .opening = 1},
+	{.sides = 2, .workers = 2, .depth = 16, .opening = 1},
+	{.sides = 2, .workers = 4, .depth = US_POLICY_QUEUE_DEPTH, .opening = US_POLICY_OPENING},
+	{.sides = 3, .workers = 4, .depth = US_POLICY_QUEUE_DEPTH, .opening = US_POLICY_OPENING},
+	{.sides = 2, .workers = 1, .depth = 4096, .opening = 1},
+	{.sides = 2, .workers = 32, .depth = US_POLICY_QUEUE_DEPTH, .opening = 1},
+	{.sides = 2, .workers = 256, .depth = 1, .opening = US_POLICY_OPENING},
+	{.sides = 2, .workers = 100000, .depth = 1000000, .opening = 1000000},
 };
 
 /** Stands before the C library's, so that a limit can be tried without the right to have it. */
@@ -102,9 +103,9 @@ static void fit(rlim_t soft, rlim_t hard, const struct us_budget *request, bool 
 static uint64_t sum(const struct us_budget *budget, bool splice)
 {
 	uint64_t files = (uint64_t)budget->depth * (splice ? 4 : 2);
-	uint64_t opening = (uint64_t)budget->opening * 2;
+	uint64_t opening = (uint64_t)budget->opening * budget->sides;
 
-	return budget->workers * (1 + files + opening) + (uint64_t)budget->open_dirs * 2;
+	return budget->workers * (1 + files + opening) + (uint64_t)budget->open_dirs * budget->sides;
 }
 
 /** Hold the result for REQUEST against its bounds. */

@@ -38,9 +38,9 @@ struct tree {
 /** Make the directory DIR on both sides, and give its node its descriptors; pinned. */
 static void open_new(struct us_dircache *cache, struct us_dir *dir)
 {
-	int fd[US_SIDES];
+	int fd[US_SIDES] = {-1, -1, -1};
 
-	for (enum us_side side = 0; side < US_SIDES; side++) {
+	for (enum us_side side = 0; side <= US_DST; side++) {
 		char *path = us_dir_path(dir, NULL, side);
 		struct statx stx;
 
@@ -52,7 +52,7 @@ static void open_new(struct us_dircache *cache, struct us_dir *dir)
 		dir->identity[side] = us_identity_of(&stx);
 		free(path);
 	}
-	us_dircache_adopt(cache, dir, fd[US_SRC], fd[US_DST]);
+	us_dircache_adopt(cache, dir, fd);
 }
 
 /** Make the trees. */
@@ -130,7 +130,7 @@ static int teardown(void **state)
 /** True when DIR's descriptors are open and lead to it. */
 static bool is_right(const struct us_dir *dir)
 {
-	for (enum us_side side = 0; side < US_SIDES; side++) {
+	for (enum us_side side = 0; side <= US_DST; side++) {
 		struct statx stx;
 
 		if (dir->fd[side] < 0 || us_statx(dir->fd[side], "", AT_EMPTY_PATH, &stx) < 0 ||
@@ -386,7 +386,7 @@ static void test_one_side(void **state)
 	assert_true(fd >= 0);
 	us_dircache_close(&tree->cache, dir);
 	dir->identity[US_SRC] = (struct us_identity){0};
-	us_dircache_adopt(&tree->cache, dir, -1, fd);
+	us_dircache_adopt(&tree->cache, dir, (const int[US_SIDES]){-1, fd, -1});
 	assert_int_equal(us_nofile_used(), tree->fds + 3);
 	us_dircache_unpin(&tree->cache, dir);
 	us_dircache_trim(&tree->cache);

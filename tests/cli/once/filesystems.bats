@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: MIT
+# -a from ext4 onto other file systems and back, each made for the test.
+load ../lib
+
+setup() {
+	enter_test
+	need_root
+	mount_image ext4 from 300M
+	mkzoo -a from/zoo >/dev/null
+	# XFS ends at 1,023 bytes and Btrfs a little under 4,000.
+	rm from/zoo/links/long
+	touch -d 2001-01-01 from/zoo/links
+}
+
+# What -a makes of the zoo in the mounted directory to.
+copy_and_judge() {
+	run -0 --separate-stderr us -a from/zoo to/copy
+	[ -z "$stderr" ]
+	same_archive from/zoo to/copy
+	no_temporaries to/copy
+	sync to/copy
+	[ "$(du -sk to/copy/holes | cut -f1)" -lt 200 ]
+	before=$(ctimes to/copy)
+	run -0 --separate-stderr us -a -i from/zoo to/copy
+	[ -z "$stderr" ]
+	[ "${#lines[@]}" -eq 1 ]
+	[ "$(ctimes to/copy)" = "$before" ]
+	# And back from there, to another name.
+	run -0 --separate-stderr us -a to/copy from/back
+	[ -z "$stderr" ]
+	same_archive from/zoo from/back
+	[ "$(du -sk from/back/holes | cut -f1)" -lt 200 ]
+	# Within it: blocks may be shared.
+	run -0 --separate-stderr us -a to/copy to/again
+	[ -z "$stderr" ]
+	same_archive from/zoo to/again
+	[ "$(du -sk to/again/holes | cut -f1)" -lt 200 ]
+}
+
+@test "ext4" {
+	mount_image ext4 to 300M
+	copy_and_judge
+}
+
+@test "XFS" {
+	mount_image xfs to 320M
+	copy_and_judge
+}
+
+@test "Btrfs" {
+	mount_image btrfs to 400M
+	copy_and_judge
+}
+
+@test "tmpfs" {
+	mount_tmpfs to size=300M
+	copy_and_judge
+}
+
+@test "the largest attribute value that XFS takes" {
+	mount_image xfs to 320M
+	mkdir to/src
+	printf x >to/src/f
+	head -c 65536 /dev/urandom >value
+	python3 -c 'import os; os.setxattr("to/src/f", "user.large", open("value", "rb").read())'
+	for i in {1..200}; do
+		setfattr -n "user.an-attribute-with-a-long-name-$i" -v "$i" to/src/f
+	done
+	run -0 --separate-stderr us -a to/src to/dst
+	[ -z "$stderr" ]
+	treecmp -OXH to/src to/dst
+}
+
+@test "an attribute that ext4 has no room for: the other files are copied all the same" {
+	mount_image ext4 to 64M
+	mkdir src
+	for i in {1..50}; do
+		printf '%s' "$i" >"src/$i"
+	done
+	python3 -c 'import os; os.setxattr("src/7", "user.large", b"x" * 3500)' || skip 'no such attribute here'
+	run us -a src to/dst
+	[[ $status -eq 0 || $status -eq 23 ]]
+	treecmp -T src to/dst
+	[[ $output == *attribute* ]]
+}
+
+@test "attributes that a file system cannot hold at all" {
+	mkfs.vfat --help >/dev/null 2>&1 || [ -x /sbin/mkfs.vfat ] || skip 'no mkfs.vfat'
+	mount_image vfat to 40M
+	mkdir src
+	printf x >src/f
+	setfattr -n user.k -v v src/f
+	setfacl -m u:1234:r src/f
+	run us -a src to/dst
+	cmp src/f to/dst/f
+}
+
+@test "the judge finds an attribute, a link, an owner and an access time" {
+	mkdir a
+	printf x >a/f
+	ln a/f a/g
+	setfattr -n user.k -v v a/f
+	cp -a a b
+	run -0 treecmp -OXH a b
+	setfattr -n user.k -v w b/f
+	run -1 treecmp -X a b
+	[ "${#lines[@]}" -eq 2 ]
+	[[ $output == *'f: attribute user.k differs: 1 | 1 bytes'* ]]
+	setfattr -n user.k -v v b/f
+	setfattr -n user.more -v v b
+	run -1 treecmp -X a b
+	[[ $output == '.: attribute user.more differs: -1 | 1 bytes' ]]
+	setfattr -x user.more b
+	cp -p --preserve=all b/f b/h
+	mv b/h b/g
+	touch -r a b
+	run -1 treecmp -H a b
+	[ "$output" = 'g: a hard link in the first only' ]
+	run -1 treecmp -H b a
+	[ "$output" = 'g: a hard link in the second only' ]
+	chown 12 b/g
+	run -1 treecmp -O a b
+	[[ $output == 'g: owner '* ]]
+	touch -a -d 2001-01-01 a/f
+	run -1 treecmp -A a b
+}

@@ -25,6 +25,12 @@ static bool is_lack(int error)
 	return error == -EPERM || error == -EACCES || error == -EOPNOTSUPP || error == -ENOSYS || error == -EINVAL;
 }
 
+/** A file system may have no room for this one's attributes (ext4 gives them a block) and much for other files. */
+static bool is_of_entry(enum usync_keep which, int error)
+{
+	return (which & (USYNC_KEEP_XATTR | USYNC_KEEP_ACL)) != 0 && (error == -ENOSPC || error == -EDQUOT);
+}
+
 /** A call for the attribute WHICH answered ERROR. */
 static void note(struct run *run, enum usync_keep which, const char *what, int error)
 {
@@ -37,7 +43,7 @@ static void note(struct run *run, enum usync_keep which, const char *what, int e
 		us_report_lack(run->worker, run->place, which, error);
 		return;
 	}
-	us_report_attribute(run->worker, run->place, what, error, !run->failed);
+	us_report_attribute(run->worker, run->place, what, error, !run->failed, !is_of_entry(which, error));
 	run->failed = true;
 }
 

@@ -27,6 +27,7 @@ static enum us_verdict compare_contents(const struct usync_options *options, con
 
 	if (src->stx_size != dst->stx_size) {
 		*changes |= USYNC_CHANGE_SIZE;
+		*changes |= options->compare == USYNC_COMPARE_CONTENTS ? USYNC_CHANGE_VALUE : 0u;
 	} else if (options->compare == USYNC_COMPARE_CONTENTS) {
 		return US_VERDICT_COMPARE;
 	} else if (options->compare == USYNC_COMPARE_QUICK && is_same_time) {

@@ -5,6 +5,7 @@
 #include "base/us.h"
 #include "core/file.h"
 #include "core/job.h"
+#include "core/keep.h"
 #include "core/local_sink.h"
 #include "core/paths.h"
 #include "core/reference.h"
@@ -76,12 +77,16 @@ static void finish_equal(struct us_worker *worker, struct us_file *file)
 	finish(worker, file, file->is_reference ? &worker->counts.links : &worker->counts.unchanged);
 }
 
-/** Say what would be deleted for FILE to have its place. */
-static void make_way(struct us_worker *worker, struct us_file *file)
+/** Say what would be deleted for FILE to have its place. @return false when it can't have that, and was let go. */
+static bool make_way(struct us_worker *worker, struct us_file *file)
 {
-	if (worker->job->options.remove && file->dir->fd[US_DST] >= 0) {
-		(void)us_local_make_way(worker, file); /* What fails of it is reported there. */
+	int ret = file->dir->fd[US_DST] >= 0 ? us_local_make_way(worker, file) : 0;
+
+	if (ret < 0) {
+		us_report_failed(worker, &(struct us_place){file->dir, file->dst_name, US_DST}, "replace", ret);
+		let_go(worker, file);
 	}
+	return ret == 0;
 }
 
 /** FILE's contents are held against the destination's. */
@@ -112,12 +117,26 @@ static void put_symlink(struct us_worker *worker, struct us_file *file)
 		}
 		file->changes |= USYNC_CHANGE_VALUE | USYNC_CHANGE_CONTENT;
 	}
-	make_way(worker, file);
-	finish(worker, file, &worker->counts.symlinks);
+	if (make_way(worker, file)) {
+		finish(worker, file, &worker->counts.symlinks);
+	}
 }
 
-/** True when FILE is a hard link already, as far as the destination exists. */
-static bool is_linked(const struct us_worker *worker, const struct us_file *file)
+/** True when the inode THERE, which FILE and its fellows are, would be left for a new one: see local_look.c. */
+static bool is_left(const struct us_worker *worker, const struct us_file *file, const struct statx *there)
+{
+	const struct usync_job *job = worker->job;
+	uint32_t changes = 0;
+	bool lacks;
+	enum us_verdict verdict = us_compare(&job->options, &file->stx, there, &changes);
+
+	changes |= us_keep_changes(&job->keep, &file->stx, there, job->options.modify_window, &lacks);
+	(void)us_local_xattr_changes(worker, file, US_DST, &changes);
+	return verdict != US_VERDICT_SKIP && changes != 0;
+}
+
+/** What is to be done for FILE to be a hard link, as far as the destination exists: USYNC_CHANGE_ bits. */
+static uint32_t link_changes(const struct us_worker *worker, const struct us_file *file)
 {
 	int root = worker->job->root->fd[US_DST];
 	char *parent = strdup(file->target);
@@ -125,7 +144,7 @@ static bool is_linked(const struct us_worker *worker, const struct us_file *file
 	struct us_identity identity;
 	struct statx ours;
 	struct statx there;
-	bool linked = false;
+	uint32_t changes = USYNC_CHANGE_LINK | USYNC_CHANGE_NEW;
 	int fd = -1;
 
 	if (parent != NULL && root >= 0 && file->dir->fd[US_DST] >= 0) {
@@ -135,15 +154,19 @@ static bool is_linked(const struct us_worker *worker, const struct us_file *file
 	if (fd >= 0) {
 		const char *name = slash != NULL ? slash + 1 : file->target;
 
-		if (us_statx(fd, name, AT_SYMLINK_NOFOLLOW, &ours) == 0 &&
-		    us_statx(file->dir->fd[US_DST], file->dst_name, AT_SYMLINK_NOFOLLOW, &there) == 0) {
-			identity = us_identity_of(&ours);
-			linked = us_identity_is(&identity, &there);
+		if (us_statx(file->dir->fd[US_DST], file->dst_name, AT_SYMLINK_NOFOLLOW, &there) == 0) {
+			changes = USYNC_CHANGE_LINK;
+			if (us_statx(fd, name, AT_SYMLINK_NOFOLLOW, &ours) == 0) {
+				identity = us_identity_of(&ours);
+				if (us_identity_is(&identity, &there) && !is_left(worker, file, &there)) {
+					changes = 0;
+				}
+			}
 		}
 		us_close(fd);
 	}
 	free(parent);
-	return linked;
+	return changes;
 }
 
 /** Say what would be done with FILE. */
@@ -155,20 +178,22 @@ static void put_one(struct us_worker *worker, struct us_file *file)
 			put_compared(worker, file);
 			break;
 		}
-		make_way(worker, file);
-		us_count(&worker->counts.bytes, file->stx.stx_size);
-		finish(worker, file, &worker->counts.files);
+		if (make_way(worker, file)) {
+			us_count(&worker->counts.bytes, file->stx.stx_size);
+			finish(worker, file, &worker->counts.files);
+		}
 		break;
 	case US_FILE_SYMLINK:
 		put_symlink(worker, file);
 		break;
 	case US_FILE_LINK:
-		file->changes = is_linked(worker, file) ? 0 : USYNC_CHANGE_LINK | USYNC_CHANGE_NEW;
+		file->changes = link_changes(worker, file);
 		finish(worker, file, file->changes == 0 ? &worker->counts.unchanged : &worker->counts.links);
 		break;
 	case US_FILE_SPECIAL:
-		make_way(worker, file);
-		finish(worker, file, &worker->counts.specials);
+		if (make_way(worker, file)) {
+			finish(worker, file, &worker->counts.specials);
+		}
 		break;
 	case US_FILE_ATTRIBUTES:
 		finish(worker, file, &worker->counts.unchanged);

@@ -61,7 +61,8 @@ static int judge(struct us_worker *worker, struct us_file *file)
 	file->changes |= us_keep_changes(&job->keep, &file->stx, &file->dst_stx, job->options.modify_window,
 	                                 &lacks);
 	if (file->verdict == US_VERDICT_COPY) {
-		return 0; /* What is made anew gets all its attributes anew. */
+		/* What is made anew gets all its attributes anew; how they differed is for the report alone. */
+		return job->options.report_copied ? us_local_xattr_changes(worker, file, US_DST, &file->changes) : 0;
 	}
 	if (lacks) {
 		us_report_owner_lack(worker, &(struct us_place){file->dir, file->dst_name, US_DST});

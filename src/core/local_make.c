@@ -144,6 +144,7 @@ void us_local_copy_instead(struct us_worker *worker, struct us_file *file, int e
 	file->is_reference = false;
 	file->offset = 0;
 	file->length = 0;
+	file->written = 0;
 	file->verdict = US_VERDICT_COPY;
 	file->changes = USYNC_CHANGE_NEW | USYNC_CHANGE_CONTENT;
 	if (file->src_fd >= 0) {

@@ -334,6 +334,7 @@ static void begin_again(struct us_worker *worker, struct us_file *file)
 	file->verdict = US_VERDICT_COPY;
 	file->offset = 0;
 	file->length = 0;
+	file->written = 0;
 	file->eof = false;
 	us_worker_drained(worker, file);
 }

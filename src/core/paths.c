@@ -190,7 +190,7 @@ int us_path_make(const char *path, mode_t mode)
 	ret = 0;
 	for (size_t i = 1; i < length; i++) {
 		if (path[i] == '/' && path[i - 1] != '/') {
-			int made = make_one(copy, i, mode);
+			int made = make_one(copy, i, 0777);
 
 			/* "/usr" on a read-only root is no hindrance; if it is missing, this is the reason. */
 			ret = ret == 0 ? made : ret;

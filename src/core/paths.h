@@ -48,7 +48,11 @@ int us_path_is_within(const char *path, const struct us_identity *identity);
  */
 int us_path_open_beneath(int root, const char *path);
 
-/** Make the directory PATH and its missing parents.  @return 0 (also when it exists) or a negative errno. */
+/**
+ * Make the directory PATH, with MODE, and its missing parents, both as far as the umask lets.
+ *
+ * @return 0 (also when it exists) or a negative errno.
+ */
 int us_path_make(const char *path, mode_t mode);
 
 #endif /* US_CORE_PATHS_H */

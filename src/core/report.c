@@ -83,25 +83,26 @@ void us_report_stop(struct usync_job *job, const struct us_place *place, const c
 }
 
 void us_report_attribute(struct us_worker *worker, const struct us_place *place, const char *what, int error,
-                         bool counted)
+                         bool counted, bool may_stop)
 {
 	struct usync_job *job = worker->job;
 
 	if (counted) {
 		us_count(&worker->counts.failed, 1);
 	}
-	if (is_final(place->side, error)) {
+	may_stop = may_stop && is_final(place->side, error);
+	if (may_stop) {
 		us_report_stop(job, place, what, error);
 	}
 	/* What stopped the job is told once, not again for each file that was in hand. */
-	if (atomic_load(&job->error) == 0 || !is_final(place->side, error)) {
+	if (atomic_load(&job->error) == 0 || !may_stop) {
 		send_place(job, USYNC_EVENT_FAILED, place, what, error);
 	}
 }
 
 void us_report_failed(struct us_worker *worker, const struct us_place *place, const char *what, int error)
 {
-	us_report_attribute(worker, place, what, error, true);
+	us_report_attribute(worker, place, what, error, true, true);
 }
 
 void us_report_vanished(struct us_worker *worker, const struct us_place *place)
@@ -132,7 +133,7 @@ void us_report_file(struct us_worker *worker, const struct us_file *file)
 	if (!worker->job->options.report_copied || file->changes == 0) {
 		return;
 	}
-	if (file->kind == US_FILE_SYMLINK) {
+	if (S_ISLNK(file->stx.stx_mode) && file->target == NULL && file->data != NULL) {
 		event.target = file->data;
 	}
 	send_copied(worker->job, file->dir, file->name, file->dst_name, &event);

@@ -59,9 +59,12 @@ void us_report_warning(struct usync_job *job, const char *path, const char *what
 /** Tell of what us_report_lack() collected. */
 void us_report_lacks(struct usync_job *job);
 
-/** One of several calls for one entry failed: as us_report_failed(), but COUNTED only once an entry. */
+/**
+ * One of several calls for one entry failed: as us_report_failed(), but COUNTED only once an entry, and without
+ * MAY_STOP an error of that entry alone.
+ */
 void us_report_attribute(struct us_worker *worker, const struct us_place *place, const char *what, int error,
-                         bool counted);
+                         bool counted, bool may_stop);
 
 /** A choice that was made, in printf form. */
 void us_report_note(struct usync_job *job, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -101,13 +101,16 @@ static int check_into_self(struct usync_job *job, const char *source, const stru
 #define NO_DESTINATION INT_MAX
 
 /**
- * Open the directory PATH, made with its parents where missing.
+ * Open the directory PATH, made with its parents where missing: then MADE is set.
  * @return a descriptor, NO_DESTINATION, or -errno.
  */
-static int open_destination(struct usync_job *job, const char *path, struct statx *stx)
+static int open_destination(struct usync_job *job, const char *path, mode_t mode, struct statx *stx, bool *made)
 {
 	int fd;
-	int ret = job->options.dry_run ? 0 : us_path_make(path, 0777);
+	int ret = us_statx(AT_FDCWD, path, 0, stx);
+
+	*made = ret == -ENOENT;
+	ret = job->options.dry_run ? 0 : us_path_make(path, mode);
 
 	if (ret < 0) {
 		return refuse_call(job, path, "make directory", ret);
@@ -184,6 +187,7 @@ static int open_tree(struct usync_job *job, const struct source *source)
 	struct us_task task = {.kind = US_TASK_MORE};
 	struct statx src_stx;
 	struct statx dst_stx;
+	bool made = false;
 	int src_fd;
 	int dst_fd;
 	int ret = check_into_self(job, source->path, &source->stx, job->destination);
@@ -203,7 +207,8 @@ static int open_tree(struct usync_job *job, const struct source *source)
 		us_close(src_fd);
 		return refuse_call(job, source->path, "stat", ret);
 	}
-	dst_fd = open_destination(job, job->destination, &dst_stx);
+	/* The rest of its mode it gets when it is complete. */
+	dst_fd = open_destination(job, job->destination, 0700, &dst_stx, &made);
 	if (dst_fd < 0) {
 		us_close(src_fd);
 		return dst_fd;
@@ -212,6 +217,7 @@ static int open_tree(struct usync_job *job, const struct source *source)
 	if (ret < 0) {
 		return ret;
 	}
+	job->root->dst_new = made;
 	/* By now it exists, and ".." in its path may lead elsewhere than it seemed to. */
 	ret = check_into_self(job, source->path, &src_stx, job->destination);
 	if (ret < 0) {
@@ -352,6 +358,7 @@ static int open_entries(struct usync_job *job, const struct source *sources, con
 {
 	struct statx src_stx;
 	struct statx dst_stx;
+	bool made = false;
 	int src_fd;
 	int dst_fd;
 	int ret = check_duplicates(job, sources);
@@ -367,7 +374,7 @@ static int open_entries(struct usync_job *job, const struct source *sources, con
 		return refuse_call(job, ".", "open", src_fd);
 	}
 	ret = us_statx(src_fd, "", AT_EMPTY_PATH, &src_stx);
-	dst_fd = ret == 0 ? open_destination(job, dst, &dst_stx) : ret;
+	dst_fd = ret == 0 ? open_destination(job, dst, 0777, &dst_stx, &made) : ret;
 	if (dst_fd < 0) {
 		us_close(src_fd);
 		return dst_fd;

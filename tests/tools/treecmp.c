@@ -242,6 +242,7 @@ static void compare_xattrs(struct compare *c, const char *const paths[2])
 			bool is_acl = strncmp(name, "system.posix_acl_", 17) == 0;
 
 			if ((strncmp(name, "system.", 7) == 0 && !is_acl) ||
+			    strncmp(name, "trusted.SGI_ACL_", 16) == 0 || /* XFS: ACLs a second time. */
 			    (i == 1 && (lgetxattr(paths[0], name, NULL, 0) >= 0))) {
 				continue;
 			}

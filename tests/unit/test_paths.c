@@ -223,8 +223,8 @@ static void test_make(void **state)
 	assert_int_equal(us_path_make("m1", 0777), 0);
 	check_dir("m1", 0755);
 	assert_int_equal(us_path_make("m2/x/y", 0700), 0);
-	check_dir("m2", 0700);
-	check_dir("m2/x", 0700);
+	check_dir("m2", 0755);
+	check_dir("m2/x", 0755);
 	check_dir("m2/x/y", 0700);
 	assert_int_equal(us_path_make(".//m3//x///", 0777), 0);
 	check_dir("m3/x", 0755);
@@ -238,8 +238,8 @@ static void test_make(void **state)
 	assert_int_equal(us_path_make(path, 0777), 0);
 	check_dir("m8/x", 0755);
 
-	assert_int_equal(us_path_make("m2", 0777), 0);
-	check_dir("m2", 0700);
+	assert_int_equal(us_path_make("m2/x/y", 0777), 0);
+	check_dir("m2/x/y", 0700);
 	assert_int_equal(us_path_make("to_b", 0777), 0);
 	assert_int_equal(us_path_make("/", 0777), 0);
 	assert_int_equal(us_path_make(".", 0777), 0);

@@ -7,8 +7,8 @@ _uring_sync()
 		-L --dereference -H --dereference-command-line -P --no-dereference --safe-links --exclude
 		--include --exclude-from --include-from --files-from -0 --from0 --min-size --max-size -x
 		--one-file-system --checksum -I --ignore-times -u --update --existing --ignore-existing
-		--modify-window --delete --max-delete -b --backup --suffix -j --jobs -c --chunk-size -q
-		--queue-depth --io --sync --splice --no-splice --failed-list -n --dry-run -i
+		--modify-window --delete --max-delete -b --backup --suffix --link-dest --temp-dir -j
+		--jobs -c --chunk-size -q --queue-depth --io --sync --splice --no-splice --failed-list -n --dry-run -i
 		--itemize-changes -v --verbose --quiet -h --help --version'
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i
 
@@ -37,6 +37,10 @@ _uring_sync()
 		return
 		;;
 	--exclude-from | --include-from | --files-from | --failed-list)
+		return
+		;;
+	--link-dest | --temp-dir)
+		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		return
 		;;
 	--reflink)

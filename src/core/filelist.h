@@ -34,8 +34,8 @@ void us_filelist_free(struct us_filelist *list);
 struct us_filelist_range us_filelist_root(const struct us_filelist *list);
 
 /**
- * The next name in a directory of RANGE, from index *AT on (RANGE's first, at the beginning), which is moved behind all that begin
- * with it.
+ * The next name in a directory of RANGE, from index *AT on (RANGE's first, at the beginning), which is moved behind all
+ * that begin with it.
  *
  * @param[out] name   Its first LENGTH bytes are the name.
  * @param[out] below  What is to be copied of it, if it is a directory; end 0: all.  Its prefix is 0 when

@@ -186,8 +186,8 @@ static void after_stat(struct us_op *op, void *context)
 }
 
 /**
- * True when the target of FILE, a symbolic link, is absolute or has more ".." than directories to come back from, at any
- * point of its way.
+ * True when the target of FILE, a symbolic link, is absolute or has more ".." than directories to come back from, at
+ * any point of its way.
  */
 static bool leads_out(const struct us_file *file)
 {

@@ -195,7 +195,10 @@ static int leave(struct sweep *sweep, int top)
 	return gone ? 0 : 1;
 }
 
-/** Delete what can be of the innermost level, up to the first directory in it. @return 1 for that, 0 at the end, -errno. */
+/**
+ * Delete what can be of the innermost level, up to the first directory in it.
+ * @return 1 for that, 0 at the end, or a negative errno.
+ */
 static int delete_entries(struct sweep *sweep)
 {
 	struct us_dents *dents = &sweep->worker->dents;

@@ -12,29 +12,53 @@ setup() {
 	touch -d 2001-01-01 from/zoo/links
 }
 
-# What -a makes of the zoo in the mounted directory to.
+# What -a makes of the zoo in the mounted directory to, in each mode, and back.
 copy_and_judge() {
-	run -0 --separate-stderr us -a from/zoo to/copy
-	[ -z "$stderr" ]
-	same_archive from/zoo to/copy
-	no_temporaries to/copy
-	sync to/copy
-	[ "$(du -sk to/copy/holes | cut -f1)" -lt 200 ]
-	before=$(ctimes to/copy)
-	run -0 --separate-stderr us -a -i from/zoo to/copy
-	[ -z "$stderr" ]
-	[ "${#lines[@]}" -eq 1 ]
-	[ "$(ctimes to/copy)" = "$before" ]
+	local io before
+	for io in inline async sync; do
+		run -0 --separate-stderr us "--io=$io" -a from/zoo "to/$io"
+		[ -z "$stderr" ]
+		same_archive from/zoo "to/$io"
+		no_temporaries "to/$io"
+		sync "to/$io"
+		[ "$(du -sk "to/$io/holes" | cut -f1)" -lt 200 ]
+		before=$(ctimes "to/$io")
+		run -0 --separate-stderr us "--io=$io" -a -i from/zoo "to/$io"
+		[ -z "$stderr" ]
+		[ "${#lines[@]}" -eq 1 ]
+		[ "$(ctimes "to/$io")" = "$before" ]
+	done
 	# And back from there, to another name.
-	run -0 --separate-stderr us -a to/copy from/back
+	run -0 --separate-stderr us -a to/sync from/back
 	[ -z "$stderr" ]
 	same_archive from/zoo from/back
 	[ "$(du -sk from/back/holes | cut -f1)" -lt 200 ]
 	# Within it: blocks may be shared.
-	run -0 --separate-stderr us -a to/copy to/again
+	run -0 --separate-stderr us -a to/sync to/again
 	[ -z "$stderr" ]
 	same_archive from/zoo to/again
 	[ "$(du -sk to/again/holes | cut -f1)" -lt 200 ]
+	user_copy_and_judge
+}
+
+# The same of a zoo that belongs to an ordinary user, made by him.
+user_copy_and_judge() {
+	local io
+	need_user
+	install -d -o 65534 -g 65534 to/user from/user
+	cp "$US_TOOLS/mkzoo" "$T/mkzoo"
+	as_user "$T/mkzoo" from/user/zoo >/dev/null
+	rm from/user/zoo/links/long
+	as_user chmod -R u+rwX from/user/zoo/modes
+	as_user setfacl -m u:1234:r from/user/zoo/wide
+	as_user ln from/user/zoo/names/-rf from/user/zoo/wide/hard
+	for io in inline async sync; do
+		run -0 --separate-stderr us_user "--io=$io" -a from/user/zoo "to/user/$io"
+		[ -z "$stderr" ]
+		same_archive from/user/zoo "to/user/$io"
+		run -0 --separate-stderr us_user "--io=$io" -a -i from/user/zoo "to/user/$io"
+		[ "${#lines[@]}" -eq 1 ]
+	done
 }
 
 @test "ext4" {
@@ -43,7 +67,7 @@ copy_and_judge() {
 }
 
 @test "XFS" {
-	mount_image xfs to 320M
+	mount_image xfs to 1G
 	copy_and_judge
 }
 

@@ -87,19 +87,48 @@ static void after_open(struct us_worker *worker, struct us_file *file)
 }
 
 /**
+ * With sparse: there are no data behind file->offset, for the file is a hole from there, or has become shorter: then
+ * it ends there, and no zeros are made up.
+ */
+static void find_end(struct us_file *file)
+{
+	struct statx now;
+	uint64_t hole;
+
+	if (us_lseek(file->src_fd, file->offset, SEEK_HOLE, &hole) < 0) {
+		return; /* ENXIO: it is beyond the end (lseek(2)). */
+	}
+	if (hole == file->offset && us_statx(file->src_fd, "", AT_EMPTY_PATH, &now) == 0) {
+		file->offset = us_max(file->offset, us_min((uint64_t)now.stx_size, (uint64_t)file->stx.stx_size));
+		return;
+	}
+	file->sparse = false; /* Data have come meanwhile: read what there is. */
+}
+
+/**
  * With sparse: go to where the next data begins, if those at hand have been read.
- * @return false when there are none: the rest of the file is a hole.
+ * @return false when there are none: file->offset is the end of the file.
  */
 static bool find_data(struct us_file *file)
 {
 	uint64_t size = file->stx.stx_size;
 	uint64_t start;
+	int ret;
 
 	if (file->offset < file->data_end || file->offset >= size) {
 		return true;
 	}
-	if (us_lseek(file->src_fd, file->offset, SEEK_DATA, &start) < 0 || start >= size) {
-		file->offset = size; /* ENXIO: no data behind this place (lseek(2)). */
+	ret = us_lseek(file->src_fd, file->offset, SEEK_DATA, &start);
+	if (ret == -ENXIO) {
+		find_end(file);
+		return !file->sparse;
+	}
+	if (ret < 0) {
+		file->sparse = false; /* Holes can't be told here. */
+		return true;
+	}
+	if (start >= size) {
+		file->offset = size;
 		return false;
 	}
 	file->offset = start;
@@ -183,6 +212,7 @@ static void settle_holes(const struct us_worker *worker, struct us_file *file)
 	enum usync_sparse wish = worker->job->options.sparse;
 	bool has_holes = file->stx.stx_blocks * 512 < file->stx.stx_size;
 
+	file->data_end = 0;
 	if (wish != USYNC_SPARSE_NEVER && has_holes) {
 		file->sparse = us_fstype_has_true_holes(file->src_fd);
 	}

@@ -108,17 +108,6 @@ user_copy_and_judge() {
 	[[ $output == *attribute* ]]
 }
 
-@test "attributes that a file system cannot hold at all" {
-	mkfs.vfat --help >/dev/null 2>&1 || [ -x /sbin/mkfs.vfat ] || skip 'no mkfs.vfat'
-	mount_image vfat to 40M
-	mkdir src
-	printf x >src/f
-	setfattr -n user.k -v v src/f
-	setfacl -m u:1234:r src/f
-	run us -a src to/dst
-	cmp src/f to/dst/f
-}
-
 @test "the judge finds an attribute, a link, an owner and an access time" {
 	mkdir a
 	printf x >a/f

@@ -185,6 +185,7 @@ as_rsync() {
 	setfacl -m u:1234:r -d -m u:1234:r src/dir-2 2>/dev/null || true
 	chmod 0555 src/dir-3
 	for flags in '' -a; do
+		chmod -R u+w dst 2>/dev/null || true # A directory of its own mode 0555 is in it.
 		rm -rf dst
 		us --quiet $flags src dst
 		before=$(ctimes dst)

@@ -124,17 +124,33 @@ static void change(void)
 	}
 }
 
-/** Check a file of a copy: only its letter, whatever its length.  What is no regular file is not looked at. */
+/** What truncate(2) clears at once. */
+#define PAGE 4096
+
+/**
+ * True when the file holds nothing but its own bytes.  A read(2) that meets a truncate(2) may get zeros for the rest of
+ * the page that was cut, on any copier's part; what goes beyond one page was made up.  What is no regular file is not
+ * looked at.
+ */
 static bool is_right(int dir, const char *name, unsigned int number)
 {
 	char buffer[65536];
+	off_t offset = 0;
+	off_t zeros = -1; /* Where the zeros at hand begin. */
 	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	bool right = true;
 	ssize_t n;
 
 	while (fd >= 0 && right && (n = read(fd, buffer, sizeof(buffer))) > 0) {
 		for (ssize_t i = 0; i < n && right; i++) {
-			right = buffer[i] == 'A' + (int)(number % 26);
+			if (buffer[i] != 0) {
+				zeros = -1;
+			} else if (zeros < 0) {
+				zeros = offset;
+			}
+			right = buffer[i] == 0 ? zeros / PAGE == offset / PAGE
+			                       : buffer[i] == 'A' + (int)(number % 26);
+			offset++;
 		}
 	}
 	if (fd >= 0) {

@@ -6,6 +6,7 @@
 #include "base/us.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,10 +17,13 @@
 /** Most failures that one run may ask for. */
 #define FAULTS_MAX 16
 
+/** The action after which the call is made as if nothing had been. */
+#define STOP 2
+
 /** One failure asked for. */
 struct fault {
 	char op[16];
-	int action;      /**< US_FAULT_SHORT or a negative errno. */
+	int action;      /**< US_FAULT_SHORT, STOP or a negative errno. */
 	uint64_t at;     /**< The call it begins at, from 1. */
 	bool onwards;    /**< Later calls too. */
 	atomic_uint_fast64_t count;
@@ -53,6 +57,9 @@ static int parse_action(const char *text, const char *spec)
 {
 	if (strcmp(text, "short") == 0) {
 		return US_FAULT_SHORT;
+	}
+	if (strcmp(text, "stop") == 0) {
+		return STOP;
 	}
 	for (size_t i = 0; i < us_array_size(names); i++) {
 		if (strcmp(text, names[i].name) == 0) {
@@ -129,6 +136,10 @@ int us_fault(const char *op)
 		if (action == 0 && (count == fault->at || (fault->onwards && count > fault->at))) {
 			action = fault->action;
 		}
+	}
+	if (action == STOP) {
+		raise(SIGSTOP);
+		return 0;
 	}
 	return action;
 }

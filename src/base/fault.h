@@ -4,8 +4,9 @@
  * Chosen failures of chosen calls, for the tests.
  *
  * A build with -Dfault=true reads URING_SYNC_FAULT, a comma list of OP:ACTION[@N][+]: the Nth (default
- * first) call of kind OP does ACTION, and with + every later one too.  ACTION is an errno name, or "short":
- * the call moves about half of the bytes asked for.  In all other builds these calls compile to nothing.
+ * first) call of kind OP does ACTION, and with + every later one too.  ACTION is an errno name; "short": the
+ * call moves about half of the bytes asked for; or "stop": the process stops before the call (SIGSTOP), for the test
+ * to change something meanwhile.  In all other builds these calls compile to nothing.
  */
 #ifndef US_BASE_FAULT_H
 #define US_BASE_FAULT_H

@@ -250,6 +250,7 @@ const struct us_sink_ops us_dry_sink = {
 	.open_dir = dry_open_dir,
 	.look = us_local_look,
 	.put = dry_put,
+	.restart = us_local_restart,
 	.abandon = dry_abandon,
 	.finish_dir = dry_finish_dir,
 };

@@ -56,8 +56,7 @@ struct us_file {
 	uint32_t length;  /**< Bytes in hand, in data or in the pipe. */
 	uint64_t offset;  /**< Where in the file they belong. */
 	bool eof;         /**< They are the last. */
-	bool grown;       /**< It held more than its size said, and was looked at again. */
-	bool sizeless;    /**< It says 0 whatever it holds, as files of /proc do. */
+	bool sizeless;    /**< It holds more than its size says, as files of /proc do: read to its end. */
 	bool clone;       /**< Its contents are src_fd's blocks, if the sink can share them; else more() reads them. */
 	bool find_zeros;  /**< Blocks of zeros become holes. */
 	bool has_holes;   /**< Not every byte is written: its size is set at the end. */
@@ -70,6 +69,9 @@ struct us_file {
 	bool splice; /**< Contents go through a pipe, as long as that works. */
 	bool sparse; /**< Its holes are looked for, and not read. */
 	uint64_t data_end; /**< With sparse: where the data at hand ends. */
+	bool all_given;    /**< The sink has all of it: what is left is the last look. */
+	bool is_second;    /**< It changed while it was read, and is read again. */
+	struct statx last; /**< Of the source, when all was read. */
 
 	/* The sink's own. */
 	int dst_state;

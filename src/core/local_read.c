@@ -3,11 +3,14 @@
  * The source's part of a file's way:
  *
  *	begin --> OPENING --> STATTING --> READING --> filled   (the sink's turn)
- *	                                      ^           |
- *	                                      +-- more ---+
+ *	                                    ^  |  ^       |
+ *	                       changed: again  |  +- more +
+ *	                                    |  v          |
+ *	                                LAST_LOOK --> filled, with eof
  *
- * A file is read to its end and not to the size that stat told: what it holds when it is read is what is
- * copied.  One that grows is followed once to its new size and then cut there, for it might grow for ever.
+ * A file is read to its end and not to the size that stat told, and then looked at once more: one that changed
+ * meanwhile is read again, once.  If it changes then, too, it might do so for ever: what was read is kept, cut to the
+ * size that it had at the second beginning, and the user is told.
  */
 #include "core/local_source.h"
 
@@ -28,6 +31,7 @@ enum {
 	STATTING,
 	READING,
 	SPLICING,
+	LAST_LOOK,
 	CLOSING,
 };
 
@@ -173,6 +177,19 @@ static bool splice_part(struct us_worker *worker, struct us_file *file, uint32_t
 	return true;
 }
 
+/** All was read, or more than there should be: see whether it is what it was at the beginning. */
+static void look_again(struct us_worker *worker, struct us_file *file)
+{
+	file->op = (struct us_op){
+		.kind = US_OP_STATX,
+		.fd = file->src_fd,
+		.path = "",
+		.flags = AT_EMPTY_PATH,
+		.buf = &file->last,
+	};
+	start(worker, file, LAST_LOOK);
+}
+
 /** Ask for the part at file->offset. */
 static void read_part(struct us_worker *worker, struct us_file *file)
 {
@@ -181,7 +198,7 @@ static void read_part(struct us_worker *worker, struct us_file *file)
 	if (file->sparse && !find_data(file)) {
 		file->length = 0;
 		file->eof = true;
-		us_worker_filled(worker, file);
+		look_again(worker, file);
 		return;
 	}
 	length = next_length(worker, file);
@@ -262,21 +279,62 @@ static void after_stat(struct us_worker *worker, struct us_file *file)
 	read_part(worker, file);
 }
 
-/** FILE holds more than it did when it was opened. @return true when this part has to be its last. */
-static bool overtake(struct us_file *file)
+/** True when FILE was written to since the first look. */
+static bool has_changed(const struct us_file *file)
 {
-	uint64_t size = file->stx.stx_size;
+	return file->last.stx_size != file->stx.stx_size ||
+	       file->last.stx_mtime.tv_sec != file->stx.stx_mtime.tv_sec ||
+	       file->last.stx_mtime.tv_nsec != file->stx.stx_mtime.tv_nsec;
+}
 
-	if (!file->grown) {
-		file->grown = true;
-		if (us_statx(file->src_fd, "", AT_EMPTY_PATH, &file->stx) < 0) {
-			return true;
-		}
-		file->sizeless = file->stx.stx_size == 0;
-		return false;
+/** FILE changed while it was read: all of it again. */
+static void read_again(struct us_worker *worker, struct us_file *file)
+{
+	file->is_second = true;
+	file->splice = false;
+	file->stx.stx_size = file->last.stx_size;
+	file->stx.stx_blocks = file->last.stx_blocks;
+	file->stx.stx_mtime = file->last.stx_mtime;
+	file->offset = 0;
+	file->length = 0;
+	file->eof = false;
+	file->all_given = false;
+	us_pipepool_put(&worker->pipes, file->pipe, file->piped == 0);
+	file->piped = 0;
+	us_worker_restart(worker, file);
+}
+
+/** FILE does not come to rest: what is in hand is its end. */
+static void give_up(struct us_worker *worker, struct us_file *file)
+{
+	uint64_t left = file->stx.stx_size > file->offset ? file->stx.stx_size - file->offset : 0;
+	struct us_place place = {.dir = file->dir, .name = file->name, .side = US_SRC};
+
+	us_report_failed(worker, &place, "copy: it changed while it was read, twice", 0);
+	file->failed = true;
+	file->length = (uint32_t)us_min(left, (uint64_t)file->length);
+	file->eof = true;
+}
+
+/** What it is now, is known. */
+static void after_last_look(struct us_worker *worker, struct us_file *file)
+{
+	bool changed;
+
+	if (file->op.res < 0) {
+		us_local_lose(worker, file, "stat", file->op.res);
+		return;
 	}
-	file->length = size > file->offset ? (uint32_t)us_min(size - file->offset, (uint64_t)file->length) : 0;
-	return true;
+	changed = has_changed(file);
+	if (changed && !file->is_second) {
+		read_again(worker, file);
+		return;
+	}
+	if (changed) {
+		give_up(worker, file);
+	}
+	file->sizeless = !file->eof;
+	us_worker_filled(worker, file);
 }
 
 /** A part was read, or the end, or nothing. */
@@ -284,6 +342,7 @@ static void after_read(struct us_worker *worker, struct us_file *file)
 {
 	uint64_t size = file->stx.stx_size;
 	uint64_t end;
+	bool is_past;
 
 	if (file->op.res < 0) {
 		us_local_lose(worker, file, "read", file->op.res);
@@ -291,16 +350,17 @@ static void after_read(struct us_worker *worker, struct us_file *file)
 	}
 	file->length = (uint32_t)file->op.res;
 	end = file->offset + file->length;
-	if (file->sparse && end < size) {
-		file->eof = file->length == 0; /* It shrank. */
-		us_worker_filled(worker, file);
-		return;
-	}
+	is_past = end > size && !file->sizeless;
 	file->eof = file->length == 0 || (end == size && file->length < file->op.len);
-	if (end > size && !file->sizeless && !file->eof) {
-		file->eof = overtake(file);
+	if (file->eof && file->piped > 0) {
+		file->eof = false; /* The pipe holds the file's own pages, which may change until they are written. */
+		file->all_given = true;
+		us_worker_filled(worker, file);
+	} else if (file->eof || is_past) {
+		look_again(worker, file);
+	} else {
+		us_worker_filled(worker, file);
 	}
-	us_worker_filled(worker, file);
 }
 
 /** The same for a splice; a file system that has none is read from. */
@@ -334,6 +394,9 @@ static void step(struct us_op *op, void *context)
 	case SPLICING:
 		after_splice(context, file);
 		break;
+	case LAST_LOOK:
+		after_last_look(context, file);
+		break;
 	default:
 		us_worker_return_file(context, file);
 		break;
@@ -344,6 +407,13 @@ void us_local_more(struct us_worker *worker, struct us_file *file)
 {
 	if (file->kind == US_FILE_SYMLINK) {
 		us_local_begin_contents(worker, file); /* It had no memory before. */
+		return;
+	}
+	if (file->all_given) {
+		file->offset += file->length;
+		file->length = 0;
+		file->eof = true;
+		look_again(worker, file);
 		return;
 	}
 	if (file->offset + file->length == 0) {

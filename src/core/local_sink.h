@@ -98,6 +98,9 @@ bool us_local_is_begun(const struct us_file *file);
 /** local_write.c: make FILE, which is not begun, in the destination; the answer waits for us_local_write(). */
 void us_local_create(struct us_worker *worker, struct us_file *file);
 
+/** local_write.c: member of us_local_sink, and of us_dry_sink. */
+void us_local_restart(struct us_worker *worker, struct us_file *file);
+
 /** local_write.c: member of us_local_sink. */
 void us_local_abandon(struct us_worker *worker, struct us_file *file);
 

@@ -275,26 +275,25 @@ static bool begin_replacing(struct us_worker *worker, struct us_file *file)
 	return true;
 }
 
-/** Let the copy share the source's blocks. @return false when they have to be read and written instead. */
-static bool share_blocks(struct us_worker *worker, struct us_file *file)
+/** Let the copy share the source's blocks; the source reads on where that can't be, or has a last look. */
+static void share_blocks(struct us_worker *worker, struct us_file *file)
 {
 	struct usync_job *job = worker->job;
 	int ret = us_clone(file->dst_fd, file->src_fd);
 
 	if (ret < 0 && job->options.reflink == USYNC_REFLINK_ALWAYS) {
 		us_local_fail(worker, file, "reflink", ret);
-		return true;
+		return;
 	}
 	file->clone = false;
 	if (ret < 0) {
 		atomic_store_explicit(&job->no_clone, true, memory_order_relaxed);
-		return false;
+	} else {
+		us_count(&worker->counts.bytes, file->stx.stx_size);
+		file->has_holes = false;
+		file->all_given = true;
 	}
-	us_count(&worker->counts.bytes, file->stx.stx_size);
-	file->has_holes = false;
-	file->eof = true;
-	complete(worker, file);
-	return true;
+	us_worker_drained(worker, file);
 }
 
 /** It was made, or not. */
@@ -314,10 +313,8 @@ static void after_create(struct us_worker *worker, struct us_file *file)
 	file->dst_fd = file->op.res;
 	file->created = true;
 	if (file->clone) {
-		if (!share_blocks(worker, file)) {
-			file->dst_state = WRITING; /* It is made; what comes next is its first bytes. */
-			us_worker_drained(worker, file);
-		}
+		file->dst_state = WRITING; /* It is made; what comes next is its first bytes, or none. */
+		share_blocks(worker, file);
 		return;
 	}
 	write_rest(worker, file);
@@ -330,6 +327,7 @@ static void begin_again(struct us_worker *worker, struct us_file *file)
 	file->created = false;
 	file->replaces = false;
 	file->clone = false;
+	file->all_given = false;
 	file->is_reference = false;
 	file->verdict = US_VERDICT_COPY;
 	file->offset = 0;
@@ -460,6 +458,23 @@ void us_local_write(struct us_worker *worker, struct us_file *file)
 	} else {
 		file->written = 0;
 		write_rest(worker, file);
+	}
+}
+
+void us_local_restart(struct us_worker *worker, struct us_file *file)
+{
+	int ret = 0;
+
+	if (file->verdict == US_VERDICT_COMPARE && file->dst_fd >= 0) {
+		us_close(file->dst_fd);
+		file->dst_fd = -1;
+	} else if (file->dst_fd >= 0) {
+		ret = us_ftruncate(file->dst_fd, 0);
+	}
+	if (ret < 0) {
+		us_local_fail(worker, file, "set size", ret);
+	} else {
+		us_worker_drained(worker, file);
 	}
 }
 

@@ -37,6 +37,9 @@ struct us_sink_ops {
 	 */
 	bool (*put)(struct us_worker *worker, struct us_file *first, bool wait);
 
+	/** FILE changed while it was read: what there is of it is void, and us_worker_drained() has it read again. */
+	void (*restart)(struct us_worker *worker, struct us_file *file);
+
 	/** The source lost FILE half-way: remove what there is of it, then us_worker_finished(). */
 	void (*abandon)(struct us_worker *worker, struct us_file *file);
 

@@ -170,6 +170,11 @@ void us_worker_filled(struct us_worker *worker, struct us_file *file)
 	worker->ready_bytes += file->length;
 }
 
+void us_worker_restart(struct us_worker *worker, struct us_file *file)
+{
+	worker->job->sink->restart(worker, file);
+}
+
 void us_worker_lost(struct us_worker *worker, struct us_file *file)
 {
 	file->failed = true;

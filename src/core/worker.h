@@ -113,6 +113,9 @@ void us_worker_return_file(struct us_worker *worker, struct us_file *file);
 /** FILE holds a part for the sink. */
 void us_worker_filled(struct us_worker *worker, struct us_file *file);
 
+/** FILE changed while it was read, and comes again from its start. */
+void us_worker_restart(struct us_worker *worker, struct us_file *file);
+
 /** FILE can't be read on; the reason was reported. */
 void us_worker_lost(struct us_worker *worker, struct us_file *file);
 

@@ -4,7 +4,7 @@
  *
  *	churn -m DIR			make the tree
  *	churn [-k KINDS] [-b BAIT] DIR	change it until SIGTERM; then print how many changes that were
- *	churn -c DIR			check a copy of it: exit 1 where a byte is wrong
+ *	churn -c [-z] DIR		check a copy of it: exit 1 where a byte is wrong
  *
  * DIR holds directories d0, d1, ... with files f0, f1, ... (-n, -f, -s: how many of each, and how large).
  * A file's bytes are all one letter, which follows from its name: a copy that holds any other byte has mixed
@@ -30,6 +30,7 @@ static struct {
 	size_t size;
 	const char *kinds;
 	const char *bait;
+	bool allow_zeros; /**< -z: the rest of a page that was cut may be zeros. */
 } tree = {.kinds = "sgulpdrt", .bait = "/no/such/bait"};
 
 static volatile sig_atomic_t stop;
@@ -129,8 +130,8 @@ static void change(void)
 
 /**
  * True when the file holds nothing but its own bytes.  A read(2) that meets a truncate(2) may get zeros for the rest of
- * the page that was cut, on any copier's part; what goes beyond one page was made up.  What is no regular file is not
- * looked at.
+ * the page that was cut: such a file must have been reported as changing; what goes beyond one page was made up.  What
+ * is no regular file is not looked at.
  */
 static bool is_right(int dir, const char *name, unsigned int number)
 {
@@ -148,7 +149,7 @@ static bool is_right(int dir, const char *name, unsigned int number)
 			} else if (zeros < 0) {
 				zeros = offset;
 			}
-			right = buffer[i] == 0 ? zeros / PAGE == offset / PAGE
+			right = buffer[i] == 0 ? tree.allow_zeros && zeros / PAGE == offset / PAGE
 			                       : buffer[i] == 'A' + (int)(number % 26);
 			offset++;
 		}
@@ -212,10 +213,11 @@ int main(int argc, char **argv)
 	tree.nr_dirs = 8;
 	tree.nr_files = 100;
 	tree.size = 20000;
-	while ((option = getopt(argc, argv, "mcn:f:s:k:b:")) != -1) {
+	while ((option = getopt(argc, argv, "mczn:f:s:k:b:")) != -1) {
 		switch (option) {
 		case 'm': make = true; break;
 		case 'c': only_check = true; break;
+		case 'z': tree.allow_zeros = true; break;
 		case 'n': tree.nr_dirs = (unsigned int)atoi(optarg); break;
 		case 'f': tree.nr_files = (unsigned int)atoi(optarg); break;
 		case 's': tree.size = (size_t)atol(optarg); break;
@@ -225,7 +227,7 @@ int main(int argc, char **argv)
 		}
 	}
 	if (argc - optind != 1 || tree.nr_dirs < 1 || tree.nr_dirs > DIRS_MAX || tree.nr_files < 1) {
-		die("usage: churn [-m | -c] [-n DIRS] [-f FILES] [-s SIZE] [-k KINDS] [-b BAIT] DIR");
+		die("usage: churn [-m | -c [-z]] [-n DIRS] [-f FILES] [-s SIZE] [-k KINDS] [-b BAIT] DIR");
 	}
 	tree_open(argv[optind], make);
 	if (make || only_check) {

@@ -246,10 +246,11 @@ int usync_job_new(struct usync_job **job, const struct usync_options *options,
  * Check the sources and the destination and start the job's threads.  When this returns an error nothing
  * was written, except directories on the way to the destination.
  *
- * A job is started once.
+ * A job is started once.  The destination is locked until the job ends (flock(2)): one whose copy it becomes, by this job
+ * alone; one that gets entries, together with others that do the same.
  *
- * @return 0, -EBUSY for a job that was started before, or another negative errno; usync_job_error() then says
- *         what is wrong.
+ * @return 0, -EBUSY for a job that was started before or whose destination another has locked, or another negative
+ *         errno; usync_job_error() then says what is wrong.
  */
 int usync_job_start(struct usync_job *job);
 

@@ -9,9 +9,8 @@
 #include "core/policy.h"
 #include "sys/nofile.h"
 
-/** For the caller's library functions, and for what is opened for a moment only. */
-#define SPARE 6u
-
+/** For the caller's library functions, the lock, and what is opened for a moment only. */
+#define SPARE 7u
 
 void us_budget_fit(struct us_budget *budget, bool splice)
 {

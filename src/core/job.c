@@ -11,6 +11,7 @@
 #include "core/links.h"
 #include "core/local_sink.h"
 #include "core/local_source.h"
+#include "core/lock.h"
 #include "core/policy.h"
 #include "core/report.h"
 #include "core/target.h"
@@ -165,6 +166,7 @@ static void release(struct usync_job *job)
 	}
 	us_feed_free(job->feed);
 	us_extra_dirs_close(job);
+	us_unlock_destination(job);
 	us_dircache_fini(&job->dirs);
 	us_links_free(job->links);
 	us_filelist_free(job->files);

@@ -79,6 +79,7 @@ struct usync_job {
 	uint64_t run_id;            /**< Makes temporary names of this run unlike those of others. */
 	struct us_identity *src_roots; /**< Directories that the user named: never to be written into. */
 	size_t nr_src_roots;
+	int lock_fd;                 /**< Holds the lock on the destination, or -1. */
 	int temp_fd;                 /**< Where temporary names go; -1: beside what they are for. */
 	bool temp_acl;               /**< New entries there take a default ACL. */
 	struct us_identity spared[2]; /**< Directories that --delete leaves: the temporary one, the reference. */

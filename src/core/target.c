@@ -17,6 +17,7 @@
 #include "core/job.h"
 #include "core/local_sink.h"
 #include "core/local_source.h"
+#include "core/lock.h"
 #include "core/paths.h"
 #include "core/report.h"
 #include "core/worker.h"
@@ -101,10 +102,12 @@ static int check_into_self(struct usync_job *job, const char *source, const stru
 #define NO_DESTINATION INT_MAX
 
 /**
- * Open the directory PATH, made with its parents where missing: then MADE is set.
+ * Open the directory PATH, made with its parents where missing: then MADE is set; and lock it, all of it or for single
+ * entries (lock.h).
  * @return a descriptor, NO_DESTINATION, or -errno.
  */
-static int open_destination(struct usync_job *job, const char *path, mode_t mode, struct statx *stx, bool *made)
+static int open_destination(struct usync_job *job, const char *path, mode_t mode, struct statx *stx, bool whole,
+                            bool *made)
 {
 	int fd;
 	int ret = us_statx(AT_FDCWD, path, 0, stx);
@@ -126,6 +129,11 @@ static int open_destination(struct usync_job *job, const char *path, mode_t mode
 	if (ret < 0) {
 		us_close(fd);
 		return refuse_call(job, path, "stat", ret);
+	}
+	ret = job->options.dry_run ? 0 : us_lock_destination(job, fd, whole);
+	if (ret < 0) {
+		us_close(fd);
+		return refuse(job, ret, "%s: another uring-sync is copying to it", path);
 	}
 	return fd;
 }
@@ -208,7 +216,7 @@ static int open_tree(struct usync_job *job, const struct source *source)
 		return refuse_call(job, source->path, "stat", ret);
 	}
 	/* The rest of its mode it gets when it is complete. */
-	dst_fd = open_destination(job, job->destination, 0700, &dst_stx, &made);
+	dst_fd = open_destination(job, job->destination, 0700, &dst_stx, true, &made);
 	if (dst_fd < 0) {
 		us_close(src_fd);
 		return dst_fd;
@@ -374,7 +382,7 @@ static int open_entries(struct usync_job *job, const struct source *sources, con
 		return refuse_call(job, ".", "open", src_fd);
 	}
 	ret = us_statx(src_fd, "", AT_EMPTY_PATH, &src_stx);
-	dst_fd = ret == 0 ? open_destination(job, dst, 0777, &dst_stx, &made) : ret;
+	dst_fd = ret == 0 ? open_destination(job, dst, 0777, &dst_stx, false, &made) : ret;
 	if (dst_fd < 0) {
 		us_close(src_fd);
 		return dst_fd;

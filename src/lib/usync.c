@@ -130,6 +130,7 @@ int usync_job_new(struct usync_job **job, const struct usync_options *options,
 	new->options = options != NULL ? *options : defaults;
 	pthread_mutex_init(&new->event_lock, NULL);
 	new->temp_fd = -1;
+	new->lock_fd = -1;
 	ret = copy_text(&new->options.link_dest, &new->link_dest);
 	if (ret == 0) {
 		ret = copy_text(&new->options.temp_dir, &new->temp_dir);

@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -206,6 +207,16 @@ int us_clone(int fd, int src)
 int us_ftruncate(int fd, uint64_t size)
 {
 	return call_retry("ftruncate", ftruncate(fd, (off_t)size));
+}
+
+int us_flock(int fd, int operation)
+{
+	return call_retry("flock", flock(fd, operation | LOCK_NB));
+}
+
+int us_dup(int fd)
+{
+	return call_retry("dup", fcntl(fd, F_DUPFD_CLOEXEC, 0));
 }
 
 int us_lseek(int fd, uint64_t offset, int whence, uint64_t *out)

@@ -59,6 +59,12 @@ int us_clone(int fd, int src);
 
 int us_ftruncate(int fd, uint64_t size);
 
+/** flock(2) without waiting: OPERATION is LOCK_SH or LOCK_EX; -EWOULDBLOCK when another has it. */
+int us_flock(int fd, int operation);
+
+/** Another descriptor of the same open file (F_DUPFD_CLOEXEC). */
+int us_dup(int fd);
+
 /** lseek(2): 0 and the place in *OUT, or a negative errno. */
 int us_lseek(int fd, uint64_t offset, int whence, uint64_t *out);
 

@@ -140,3 +140,33 @@ refused() {
 	run -1 us top top/a/b
 	[ -z "$(ls -A top/a/b/b)" ]
 }
+
+
+@test "two runs into one destination: the second is refused, until the first has ended" {
+	small_tree src 1 1
+	mkdir dst
+	run -1 --separate-stderr flock dst "$US_BIN" src dst
+	[[ $stderr == *'dst: another uring-sync is copying to it'* ]]
+	[ -z "$(ls -A dst)" ]
+	run -0 flock dst "$US_BIN" -n src dst
+	run -0 us src dst
+	same_tree src dst
+}
+
+@test "single entries go into one directory side by side, but not into a tree that is made" {
+	mkdir dst
+	echo one >f
+	run -0 flock -s dst "$US_BIN" f dst
+	[ "$(<dst/f)" = one ]
+	run -1 --separate-stderr flock dst "$US_BIN" f dst
+	[[ $stderr == *'another uring-sync is copying to it'* ]]
+	run -1 flock -s dst "$US_BIN" . dst
+}
+
+@test "a destination that can't be locked is copied to, and -v says so" {
+	need_fault
+	small_tree src 1 1
+	run -0 --separate-stderr us_fault flock:EINVAL -v src dst
+	[[ $stderr == *"the destination can't be locked (Invalid argument)"* ]]
+	same_tree src dst
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/lock.h"
+
+#include "core/job.h"
+#include "core/report.h"
+#include "sys/call.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/file.h>
+
+int us_lock_destination(struct usync_job *job, int fd, bool whole)
+{
+	int ret = us_flock(fd, whole ? LOCK_EX : LOCK_SH);
+
+	if (ret == -EWOULDBLOCK) {
+		return -EBUSY;
+	}
+	if (ret == 0) {
+		/* FD may be closed while the job runs, when descriptors are short. */
+		job->lock_fd = us_dup(fd);
+		ret = job->lock_fd < 0 ? job->lock_fd : 0;
+	}
+	if (ret < 0) {
+		us_report_note(job, "the destination can't be locked (%s)", strerrordesc_np(-ret));
+	}
+	return 0;
+}
+
+void us_unlock_destination(struct usync_job *job)
+{
+	if (job->lock_fd >= 0) {
+		us_close(job->lock_fd);
+		job->lock_fd = -1;
+	}
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file lock.h
+ * Two runs that make the same tree would take each other's files for their own.
+ */
+#ifndef US_CORE_LOCK_H
+#define US_CORE_LOCK_H
+
+#include <stdbool.h>
+
+struct usync_job;
+
+/**
+ * Lock the directory FD, JOB's destination, until us_unlock_destination() or the end of the process (flock(2)): against
+ * all other runs when WHOLE, for all of its tree is made; else against those that make all of it, for several may each put
+ * their own entries into one directory.  Where the file system has no such locks there is none.
+ *
+ * @return 0, or -EBUSY when another run has it.
+ */
+int us_lock_destination(struct usync_job *job, int fd, bool whole);
+
+/** Give it back, if there is one. */
+void us_unlock_destination(struct usync_job *job);
+
+#endif /* US_CORE_LOCK_H */

@@ -8,8 +8,8 @@ _uring_sync()
 		--include --exclude-from --include-from --files-from -0 --from0 --min-size --max-size -x
 		--one-file-system --checksum -I --ignore-times -u --update --existing --ignore-existing
 		--modify-window --delete --max-delete -b --backup --suffix --link-dest --temp-dir -j
-		--jobs -c --chunk-size -q --queue-depth --io --sync --splice --no-splice --failed-list -n --dry-run -i
-		--itemize-changes -v --verbose --quiet -h --help --version'
+		--jobs -c --chunk-size -q --queue-depth --io --sync --splice --no-splice --bwlimit --idle
+		--max-errors --log-file --stats --failed-list -n --dry-run -i --itemize-changes -v --verbose --quiet -h --help --version'
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i
 
 	COMPREPLY=()
@@ -32,11 +32,11 @@ _uring_sync()
 		compopt +o default
 		return
 		;;
-	-c | --chunk-size | -q | --queue-depth)
+	-c | --chunk-size | -q | --queue-depth | --bwlimit | --max-errors)
 		compopt +o default
 		return
 		;;
-	--exclude-from | --include-from | --files-from | --failed-list)
+	--exclude-from | --include-from | --files-from | --failed-list | --log-file)
 		return
 		;;
 	--link-dest | --temp-dir)

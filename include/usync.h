@@ -183,6 +183,9 @@ struct usync_options {
 	const char *temp_dir;  /**< Where files that replace others are written until they are complete; on another
 	                            file system than they, it is not used.  A path likewise; copied. */
 	uint64_t max_delete;
+	uint32_t max_errors;   /**< So many entries that failed stop the job, with -EIO; 0: no limit. */
+	uint64_t max_rate;     /**< Bytes of contents written a second, USYNC_RATE_MIN or more; 0: no limit. */
+	bool idle;             /**< The job's threads come last for processor and disk (nice(2), ioprio_set(2)). */
 	enum usync_reflink reflink; /**< See enum usync_reflink. */
 	enum usync_follow follow; /**< See enum usync_follow. */
 	bool safe_links;       /**< Leave out symbolic links that lead out of the tree, or may. */
@@ -204,6 +207,8 @@ struct usync_options {
 #define USYNC_QUEUE_DEPTH_MAX 4096u
 #define USYNC_CHUNK_MIN (4096ull)
 #define USYNC_CHUNK_MAX (64ull << 20)
+
+#define USYNC_RATE_MIN (1024ull)
 
 /** What a job has done so far. */
 struct usync_stats {

@@ -2,6 +2,7 @@
 /* The copy on one machine: a job is made from the command line, run and reported on. */
 #include "base/quote.h"
 #include "cli/cmd.h"
+#include "cli/log.h"
 #include "cli/report.h"
 #include "cli/signals.h"
 
@@ -33,18 +34,18 @@ static struct outcome run_job(struct usync_job *job)
 
 /** Print how a job ended. */
 static void report_outcome(struct report *report, const struct usync_job *job,
-                           const struct usync_stats *stats, struct outcome outcome, bool quiet)
+                           const struct usync_stats *stats, struct outcome outcome)
 {
-	enum report_end end = REPORT_COMPLETE;
+	enum lines_end end = LINES_COMPLETE;
 
 	if (outcome.error == -ECANCELED) {
-		end = REPORT_INTERRUPTED;
+		end = LINES_INTERRUPTED;
 	} else if (outcome.error < 0) {
-		end = REPORT_STOPPED;
+		end = LINES_STOPPED;
 		report_fatal(report, usync_job_error(job), outcome.error);
 	}
-	if (!quiet && outcome.started) {
-		report_summary(report, stats, end);
+	if (outcome.started) {
+		report_end(report, stats, end);
 	}
 }
 
@@ -66,27 +67,48 @@ static enum cli_exit copy_status(const struct usync_stats *stats, int error)
 	return stats->not_deleted > 0 ? CLI_EXIT_MAX_DELETE : CLI_EXIT_OK;
 }
 
-/** Say what is wrong with the list of names that failed. */
-static enum cli_exit list_error(const char *path, int error)
+/** Say what is wrong with a file that was asked for. */
+static enum cli_exit file_error(const char *option, const char *path, int error)
 {
-	fputs("uring-sync: --failed-list: ", stderr);
+	fprintf(stderr, "uring-sync: %s: ", option);
 	us_quote_write(stderr, path);
 	fprintf(stderr, ": %s\n", strerror(-error));
 	return CLI_EXIT_STOPPED;
 }
 
-/** Close that list. */
-static enum cli_exit finish_list(struct report *report, const char *path, enum cli_exit status)
+/** Open the files that were asked for. */
+static enum cli_exit open_files(struct report *report, const struct opts *opts)
+{
+	int ret;
+
+	if (opts->failed_list != NULL) {
+		report->failed = fopen(opts->failed_list, "we");
+		if (report->failed == NULL) {
+			return file_error("--failed-list", opts->failed_list, -errno);
+		}
+	}
+	if (opts->log_file != NULL) {
+		ret = log_open(&report->log, opts->log_file);
+		if (ret < 0) {
+			return file_error("--log-file", opts->log_file, ret);
+		}
+	}
+	return CLI_EXIT_OK;
+}
+
+/** Close them: what they lack is told, for someone relies on them. */
+static enum cli_exit close_files(struct report *report, const struct opts *opts, enum cli_exit status)
 {
 	int error = report->failed_error;
 
-	if (report->failed == NULL) {
-		return status;
-	}
-	if (fclose(report->failed) != 0 && error == 0) {
+	if (report->failed != NULL && fclose(report->failed) != 0 && error == 0) {
 		error = -errno;
 	}
-	return error < 0 ? list_error(path, error) : status;
+	if (error < 0) {
+		status = file_error("--failed-list", opts->failed_list, error);
+	}
+	error = log_close(report->log);
+	return error < 0 ? file_error("--log-file", opts->log_file, error) : status;
 }
 
 enum cli_exit cmd_copy(const struct opts *opts)
@@ -96,35 +118,34 @@ enum cli_exit cmd_copy(const struct opts *opts)
 		.err = stderr,
 		.verbose = opts->verbose,
 		.itemize = opts->itemize || (opts->job.dry_run && !opts->quiet && !opts->verbose),
+		.stats = opts->stats,
+		.quiet = opts->quiet,
 	};
 	struct usync_options options = opts->job;
 	struct usync_stats stats;
 	struct usync_job *job;
 	struct outcome outcome;
-	enum cli_exit status;
+	enum cli_exit status = open_files(&report, opts);
 	int ret;
 
-	options.report_copied = report.verbose || report.itemize;
-	if (opts->failed_list != NULL) {
-		report.failed = fopen(opts->failed_list, "we");
-		if (report.failed == NULL) {
-			return list_error(opts->failed_list, -errno);
-		}
+	if (status != CLI_EXIT_OK) {
+		return close_files(&report, opts, status);
 	}
+	options.report_copied = report.verbose || report.itemize || report.log != NULL;
 	options.event = report_event;
 	options.payload = &report;
 	ret = usync_job_new(&job, &options, (const char *const *)opts->sources, opts->nr_sources,
 	                    opts->destination);
 	if (ret < 0) {
 		report_fatal(&report, "", ret);
-		return CLI_EXIT_STOPPED;
+		return close_files(&report, opts, CLI_EXIT_STOPPED);
 	}
 	outcome = run_job(job);
 	usync_job_stats(job, &stats);
-	report_outcome(&report, job, &stats, outcome, opts->quiet);
+	report_outcome(&report, job, &stats, outcome);
 	status = copy_status(&stats, outcome.error);
 	usync_job_free(job);
-	status = finish_list(&report, opts->failed_list, status);
+	status = close_files(&report, opts, status);
 	if (report_finish(&report) < 0 && status == CLI_EXIT_OK) {
 		status = CLI_EXIT_STOPPED;
 	}

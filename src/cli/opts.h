@@ -31,6 +31,8 @@ struct opts {
 	bool from0;               /**< They end with a NUL. */
 	char **files;             /**< What job.files points to. */
 	const char *failed_list;  /**< Where the names of what failed go, or NULL. */
+	const char *log_file;     /**< Where all that happens goes, or NULL. */
+	bool stats;               /**< Print all counts at the end. */
 	bool itemize;             /**< Print what changes about each entry. */
 	bool verbose;             /**< Print paths as they are copied, and notes. */
 	bool quiet;               /**< Print no summary. */

@@ -1,24 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file report.h
- * Everything that a copy prints: failures and notes on stderr, names and the summary on stdout.
- * Control characters in names are escaped, so that no file's name can command a terminal.
+ * Everything that a copy prints: failures and notes on stderr, names and the summary on stdout; and what goes to the files
+ * that were asked for.
  */
 #ifndef US_CLI_REPORT_H
 #define US_CLI_REPORT_H
+
+#include "cli/lines.h"
+#include "cli/log.h"
 
 #include <usync.h>
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-
-/** How the copy ended, for the summary. */
-enum report_end {
-	REPORT_COMPLETE,    /**< The whole tree was gone through. */
-	REPORT_STOPPED,     /**< An error stopped it. */
-	REPORT_INTERRUPTED, /**< A signal stopped it. */
-};
 
 /** Where to print, and how much. */
 struct report {
@@ -28,6 +24,9 @@ struct report {
 	bool itemize; /**< Print changes with the names. */
 	FILE *failed; /**< Names of what failed or vanished, each with a NUL, or NULL. */
 	int failed_error; /**< 0, or the first -errno of writing to failed. */
+	struct log *log; /**< Where all of it goes, too, or NULL. */
+	bool stats;   /**< Print all counts at the end. */
+	bool quiet;   /**< Print no summary. */
 	int error;    /**< 0, or the first -errno of writing to out. */
 };
 
@@ -37,8 +36,8 @@ void report_event(const struct usync_event *event, void *payload);
 /** Print what stopped the job, TEXT, or where that is empty the errno of ERROR (negative). */
 void report_fatal(struct report *report, const char *text, int error);
 
-/** Print the summary line. */
-void report_summary(struct report *report, const struct usync_stats *stats, enum report_end end);
+/** Print how it ended. */
+void report_end(struct report *report, const struct usync_stats *stats, enum lines_end end);
 
 /**
  * Flush what was printed to out and say so on err when any of it was lost.

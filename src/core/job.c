@@ -58,6 +58,8 @@ static void settle(struct usync_job *job)
 	job->looks = options->dry_run || options->existing || options->min_size > 0 || options->max_size > 0 ||
 	             options->link_dest != NULL;
 	job->chunk = options->chunk_size > 0 ? (uint32_t)options->chunk_size : US_POLICY_CHUNK;
+	job->chunk = us_pace_chunk(options->max_rate, job->chunk);
+	job->pace.rate = options->max_rate;
 	job->splice = options->copy == USYNC_COPY_SPLICE;
 	switch (options->io) {
 	case USYNC_IO_ASYNC:

@@ -10,6 +10,7 @@
 #include "core/filter.h"
 #include "core/keep.h"
 #include "core/listing.h"
+#include "core/pace.h"
 #include "sys/io.h"
 #include "usync.h"
 
@@ -72,6 +73,7 @@ struct usync_job {
 	struct us_filelist *files;  /**< NULL: all. */
 	struct us_links *links;     /**< NULL when hard links are not kept. */
 	uint32_t chunk;
+	struct us_pace pace;
 	unsigned int nr_workers;
 	unsigned int depth;         /**< Files in flight for each worker. */
 	unsigned int max_opening;   /**< Directories being opened at a time by each worker. */
@@ -90,6 +92,7 @@ struct usync_job {
 	atomic_uint nr_listings;
 	atomic_uint_fast64_t nr_deletes;     /**< With limit_delete: deletions taken from what is allowed. */
 	atomic_uint_fast64_t nr_not_deleted; /**< And those that were too many. */
+	atomic_uint_fast64_t nr_errors;      /**< Failed entries, as far as max_errors counts them. */
 	struct us_worker *_Atomic workers;
 	struct us_dir *root;        /**< Freed by the worker that completes it. */
 	pthread_mutex_t event_lock;

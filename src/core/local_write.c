@@ -16,6 +16,7 @@
 #include "base/us.h"
 #include "core/file.h"
 #include "core/job.h"
+#include "core/pace.h"
 #include "core/reference.h"
 #include "core/report.h"
 #include "core/worker.h"
@@ -193,6 +194,7 @@ static void write_rest(struct us_worker *worker, struct us_file *file)
 		}
 		return;
 	}
+	us_pace_wait(worker, left);
 	if (file->pipe[0] >= 0) {
 		file->op = (struct us_op){
 			.kind = US_OP_SPLICE,

@@ -82,6 +82,23 @@ void us_report_stop(struct usync_job *job, const struct us_place *place, const c
 	atomic_store(&job->stopping, true);
 }
 
+/** One more entry failed: that may be one too many. */
+static void count_error(struct usync_job *job)
+{
+	uint32_t max = job->options.max_errors;
+	uint64_t nr = atomic_fetch_add(&job->nr_errors, 1) + 1;
+	int none = 0;
+
+	if (max == 0 || nr < max || !atomic_compare_exchange_strong(&job->error, &none, -EIO)) {
+		return;
+	}
+	if (asprintf(&job->error_text, "%u %s failed, and no more are allowed", max,
+	             max == 1 ? "entry" : "entries") < 0) {
+		job->error_text = NULL;
+	}
+	atomic_store(&job->stopping, true);
+}
+
 void us_report_attribute(struct us_worker *worker, const struct us_place *place, const char *what, int error,
                          bool counted, bool may_stop)
 {
@@ -97,6 +114,9 @@ void us_report_attribute(struct us_worker *worker, const struct us_place *place,
 	/* What stopped the job is told once, not again for each file that was in hand. */
 	if (atomic_load(&job->error) == 0 || !may_stop) {
 		send_place(job, USYNC_EVENT_FAILED, place, what, error);
+	}
+	if (counted) {
+		count_error(job);
 	}
 }
 

@@ -16,6 +16,7 @@
 #include "base/us.h"
 #include "core/feed.h"
 #include "core/job.h"
+#include "core/pace.h"
 #include "core/policy.h"
 #include "core/report.h"
 #include "core/sink.h"
@@ -465,6 +466,13 @@ void *us_worker_main(void *arg)
 	if (worker->io.ring_error < 0 && !atomic_exchange(&job->ring_noted, true)) {
 		us_report_note(job, "io_uring is not available (%s): plain system calls are used",
 		               strerrordesc_np(-worker->io.ring_error));
+	}
+	if (job->options.idle) {
+		int ret = us_pace_yield_to_all();
+
+		if (ret < 0) {
+			us_report_note(job, "can not step back for others: %s", strerrordesc_np(-ret));
+		}
 	}
 	run(worker);
 	us_io_fini(&worker->io);

@@ -23,6 +23,7 @@ static int check_options(const struct usync_options *options)
 	    !is_within(options->jobs, 1, USYNC_JOBS_MAX) ||
 	    !is_within(options->queue_depth, 1, USYNC_QUEUE_DEPTH_MAX) ||
 	    !is_within(options->chunk_size, USYNC_CHUNK_MIN, USYNC_CHUNK_MAX) ||
+	    !is_within(options->max_rate, USYNC_RATE_MIN, UINT64_MAX) ||
 	    options->io > USYNC_IO_SYNC || options->copy > USYNC_COPY_SPLICE ||
 	    options->compare > USYNC_COMPARE_NEVER || options->sparse > USYNC_SPARSE_NEVER ||
 	    options->follow > USYNC_FOLLOW_ALL || options->reflink > USYNC_REFLINK_NEVER ||

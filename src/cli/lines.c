@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/lines.h"
+
+#include "base/quote.h"
+#include "base/us.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+
+void lines_trouble(FILE *out, const struct usync_event *event)
+{
+	const char *kind = "";
+
+	if (event->type == USYNC_EVENT_WARNING) {
+		kind = "warning: ";
+	} else if (event->type == USYNC_EVENT_NOTE) {
+		kind = "note: ";
+	}
+	fputs(kind, out);
+	if (event->path != NULL) {
+		us_quote_write(out, event->path);
+		fputs(": ", out);
+	}
+	us_quote_write(out, event->what);
+	if (event->error != 0) {
+		fprintf(out, ": %s", strerror(event->error));
+	}
+	fputc('\n', out);
+}
+
+void lines_fatal(FILE *out, const char *text, int error)
+{
+	us_quote_write(out, text[0] != '\0' ? text : strerror(-error));
+	fputc('\n', out);
+}
+
+void lines_deleted(FILE *out, const struct usync_event *event, const char *before)
+{
+	fputs(before, out);
+	us_quote_write(out, event->name);
+	fputs(S_ISDIR(event->mode) ? "/\n" : "\n", out);
+}
+
+/** Room for what bytes_text() writes. */
+#define BYTES_TEXT_MAX 64
+
+/** Write a number of bytes, and from 1024 on in a larger unit too: "4096 bytes (4.0 KiB)". */
+static void bytes_text(char out[BYTES_TEXT_MAX], uint64_t bytes)
+{
+	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+	double scaled = (double)bytes / 1024;
+	size_t unit = 0;
+
+	if (bytes < 1024) {
+		snprintf(out, BYTES_TEXT_MAX, "%" PRIu64 " bytes", bytes);
+		return;
+	}
+	/* 1023.95 would be printed as 1024.0. */
+	while (scaled >= 1023.95 && unit + 1 < us_array_size(units)) {
+		scaled /= 1024;
+		unit++;
+	}
+	snprintf(out, BYTES_TEXT_MAX, "%" PRIu64 " bytes (%.1f %s)", bytes, scaled, units[unit]);
+}
+
+/** Print a count that is left out when there are none. */
+static void print_count(FILE *out, uint64_t nr, const char *what)
+{
+	if (nr > 0) {
+		fprintf(out, "%" PRIu64 " %s, ", nr, what);
+	}
+}
+
+void lines_summary(FILE *out, const struct usync_stats *stats, enum lines_end end)
+{
+	static const char *const prefixes[] = {
+		[LINES_COMPLETE] = "",
+		[LINES_STOPPED] = "stopped: ",
+		[LINES_INTERRUPTED] = "interrupted: ",
+	};
+	double seconds = (double)stats->elapsed_ns / 1e9;
+	double rate = stats->elapsed_ns > 0 ? (double)stats->files / seconds : 0;
+	char bytes[BYTES_TEXT_MAX];
+
+	bytes_text(bytes, stats->bytes);
+	fprintf(out, "%s%" PRIu64 " files, %" PRIu64 " directories, %" PRIu64 " symlinks, ", prefixes[end],
+	        stats->files, stats->directories, stats->symlinks);
+	print_count(out, stats->specials, "specials");
+	print_count(out, stats->links, "hard links");
+	fprintf(out, "%s copied, ", bytes);
+	print_count(out, stats->unchanged, "unchanged");
+	print_count(out, stats->skipped, "skipped");
+	print_count(out, stats->deleted, "deleted");
+	print_count(out, stats->not_deleted, "not deleted");
+	fprintf(out, "%" PRIu64 " failed, %" PRIu64 " vanished in %.2f s (%.0f files/s)\n", stats->failed,
+	        stats->vanished, seconds, rate);
+}
+
+void lines_stats(FILE *out, const struct usync_stats *stats)
+{
+	const struct {
+		const char *name;
+		uint64_t nr;
+	} counts[] = {
+		{"Files copied", stats->files},
+		{"Directories", stats->directories},
+		{"Symbolic links copied", stats->symlinks},
+		{"Devices, FIFOs and sockets made", stats->specials},
+		{"Hard links made", stats->links},
+		{"Unchanged", stats->unchanged},
+		{"Skipped", stats->skipped},
+		{"Deleted", stats->deleted},
+		{"Not deleted", stats->not_deleted},
+		{"Failed", stats->failed},
+		{"Vanished", stats->vanished},
+		{"Bytes copied", stats->bytes},
+	};
+	double seconds = (double)stats->elapsed_ns / 1e9;
+
+	for (size_t i = 0; i < us_array_size(counts); i++) {
+		fprintf(out, "%s: %" PRIu64 "\n", counts[i].name, counts[i].nr);
+	}
+	fprintf(out, "Seconds: %.3f\n", seconds);
+	fprintf(out, "Files a second: %.0f\n", seconds > 0 ? (double)stats->files / seconds : 0);
+	fprintf(out, "Bytes a second: %.0f\n", seconds > 0 ? (double)stats->bytes / seconds : 0);
+}

@@ -277,6 +277,9 @@ int opts_parse(struct opts *opts, int argc, char **argv, FILE *err)
 	opts->job.keep = opts->keep != 0 ? opts->keep : USYNC_KEEP_NONE;
 	opts->job.filters = opts->filters;
 	if (ret == 0 && opts->action == OPTS_COPY) {
+		ret = opts_check_together(opts, err);
+	}
+	if (ret == 0 && opts->action == OPTS_COPY) {
 		ret = opts_load_files(opts, err);
 	}
 	opts->job.files = (const char *const *)opts->files;

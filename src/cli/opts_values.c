@@ -215,7 +215,7 @@ int opts_store_filter_file(struct opts *opts, const struct option_def *def, cons
 	while (ret == 0 && getline(&line, &size, in) >= 0) {
 		ret = store_line(opts, line, def->value != 0);
 	}
-	if (ret == 0 && ferror(in) != 0) {
+	if (ret == 0 && !feof(in)) {
 		ret = errno > 0 ? -errno : -EIO;
 	}
 	free(line);
@@ -233,6 +233,7 @@ static int read_names(struct opts *opts, FILE *in)
 	size_t size = 0;
 	size_t max = 0;
 	ssize_t length;
+	bool is_cut = false;
 
 	errno = 0;
 	while ((length = getdelim(&name, &size, delimiter, in)) > 0) {
@@ -241,6 +242,10 @@ static int read_names(struct opts *opts, FILE *in)
 		}
 		if (length == 0) {
 			continue;
+		}
+		is_cut = strlen(name) < (size_t)length;
+		if (is_cut) {
+			break;
 		}
 		if (opts->job.nr_files == max) {
 			size_t more = max > 0 ? max * 2 : 64;
@@ -260,9 +265,9 @@ static int read_names(struct opts *opts, FILE *in)
 	}
 	free(name);
 	if (length > 0) {
-		return -ENOMEM;
+		return is_cut ? -EILSEQ : -ENOMEM;
 	}
-	return ferror(in) != 0 ? (errno > 0 ? -errno : -EIO) : 0;
+	return feof(in) ? 0 : (errno > 0 ? -errno : -EIO); /* Also without memory for a line. */
 }
 
 /** Describe the first name that leads out of the source. */
@@ -289,6 +294,23 @@ static int check_names(const struct opts *opts, FILE *err)
 	return 0;
 }
 
+int opts_check_together(const struct opts *opts, FILE *err)
+{
+	const struct usync_options *job = &opts->job;
+
+	if (opts->files_from != NULL && job->remove) {
+		fputs("uring-sync: --delete and --files-from contradict each other: a list of files does not say "
+		      "what is to go\n", err);
+		return -EINVAL;
+	}
+	if (job->reflink == USYNC_REFLINK_ALWAYS && job->sparse != USYNC_SPARSE_AUTO) {
+		fprintf(err, "uring-sync: --reflink=always and --sparse=%s contradict each other: what shares the "
+		             "source's blocks has its holes\n", job->sparse == USYNC_SPARSE_ALWAYS ? "always" : "never");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int opts_load_files(struct opts *opts, FILE *err)
 {
 	const char *path = opts->files_from;
@@ -299,11 +321,6 @@ int opts_load_files(struct opts *opts, FILE *err)
 	if (path == NULL) {
 		return 0;
 	}
-	if (opts->job.remove) {
-		fputs("uring-sync: --delete and --files-from contradict each other: a list of files does not say "
-		      "what is to go\n", err);
-		return -EINVAL;
-	}
 	is_stdin = strcmp(path, "-") == 0;
 	in = is_stdin ? stdin : fopen(path, "re");
 	ret = in != NULL ? read_names(opts, in) : -errno;
@@ -313,7 +330,8 @@ int opts_load_files(struct opts *opts, FILE *err)
 	if (ret < 0) {
 		fputs("uring-sync: --files-from: ", err);
 		us_quote_write(err, path);
-		fprintf(err, ": %s\n", strerror(-ret));
+		fprintf(err, ": %s\n", ret == -EILSEQ ? "a line has a NUL in it: if they end the names, add -0"
+		                                      : strerror(-ret));
 		return ret;
 	}
 	opts->job.only_files = true;

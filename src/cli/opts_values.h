@@ -42,4 +42,7 @@ int opts_store_filter_file(struct opts *opts, const struct option_def *def, cons
  */
 int opts_load_files(struct opts *opts, FILE *err);
 
+/** Describe options that contradict each other to ERR.  @return 0 or -EINVAL. */
+int opts_check_together(const struct opts *opts, FILE *err);
+
 #endif /* US_CLI_OPTS_VALUES_H */

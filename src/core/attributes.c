@@ -131,6 +131,7 @@ bool us_attributes_set(struct us_worker *worker, const struct us_place *place,
 		.attributes = attributes,
 		.uid = attributes->uid,
 		.gid = attributes->gid,
+		.failed = attributes->has_failed,
 	};
 
 	if ((attributes->changes & (USYNC_CHANGE_USER | USYNC_CHANGE_GROUP)) != 0) {

@@ -26,6 +26,7 @@ struct us_attributes {
 	mode_t mode;                    /**< Its permission bits, now. */
 	bool exact;  /**< It may have extended attributes of its own. */
 	bool is_new; /**< Made just now, with less than its mode. */
+	bool has_failed;  /**< Its entry was counted as failed before. */
 	uint32_t changes; /**< USYNC_CHANGE_ bits: only these are set. */
 };
 

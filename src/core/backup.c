@@ -34,6 +34,14 @@ int us_backup_move(struct us_worker *worker, int dirfd, const char *name)
 	return ret < 0 ? ret : us_renameat(dirfd, name, dirfd, backup);
 }
 
+int us_backup_undo(struct us_worker *worker, int dirfd, const char *name)
+{
+	char backup[NAME_MAX + 1];
+	int ret = backup_name(worker->job, name, backup);
+
+	return ret < 0 ? ret : us_renameat(dirfd, backup, dirfd, name);
+}
+
 int us_backup_keep(struct us_worker *worker, int dirfd, const char *name)
 {
 	char backup[NAME_MAX + 1];
@@ -48,8 +56,12 @@ int us_backup_keep(struct us_worker *worker, int dirfd, const char *name)
 	if (ret == -ENOENT) {
 		return 0;
 	}
+	if (us_local_has_no_link(ret)) {
+		ret = us_renameat(dirfd, name, dirfd, backup);
+		return ret < 0 ? ret : 1;
+	}
 	if (ret < 0) {
-		return us_renameat(dirfd, name, dirfd, backup);
+		return ret;
 	}
 	ret = us_renameat(dirfd, temp, dirfd, backup);
 	/* Where both were names of one file already, rename(2) did nothing. */

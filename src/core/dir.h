@@ -58,7 +58,7 @@ struct us_dir {
 	uint64_t ino;            /**< As the parent's listing said; the order to go in. */
 	int64_t resume;          /**< Where its listing goes on; 0 at first. */
 	uint32_t dst_changes;    /**< How the destination differed when it was opened: USYNC_CHANGE_ bits. */
-	uint16_t dst_mode;       /**< The destination's permission bits, as last known. */
+	atomic_uint_least16_t dst_mode; /**< The destination's permission bits, as last known. */
 	uint16_t dst_name;       /**< Offset in name[] of its name in the destination. */
 	bool is_open;            /**< Holds its descriptors.  Guarded by the cache's lock. */
 	bool opened;             /**< Was open once; the end has something to set. */
@@ -68,7 +68,6 @@ struct us_dir {
 	bool list_failed;        /**< Not all in its source is known. */
 	struct us_filelist_range listed; /**< Its names on the list of those to be copied; empty: all it has. */
 	bool followed;           /**< Its source may be reached by way of a symbolic link. */
-	bool is_mount;           /**< A mount point that is not looked into. */
 	char name[];             /**< In the source's parent, then (where dst_name is not 0) in the destination. */
 };
 

@@ -187,6 +187,11 @@ static void put_one(struct us_worker *worker, struct us_file *file)
 		put_symlink(worker, file);
 		break;
 	case US_FILE_LINK:
+		if (us_local_is_left_out(worker, file)) {
+			us_count(&worker->counts.skipped, 1);
+			let_go(worker, file);
+			break;
+		}
 		file->changes = link_changes(worker, file);
 		finish(worker, file, file->changes == 0 ? &worker->counts.unchanged : &worker->counts.links);
 		break;

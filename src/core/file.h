@@ -46,7 +46,9 @@ struct us_file {
 	struct us_xattrs *xattrs; /**< Those that are kept, or NULL; freed when it is returned. */
 	char *target;             /**< A link's: a path from the root of the destination; freed when it is returned. */
 	bool is_reference;        /**< What it is compared with is the reference's. */
-	bool settles;             /**< Other names of this inode wait for it (links.h). */
+	bool settles;             /**< Other names of the inode claimed wait for it (links.h). */
+	struct us_identity claimed; /**< With settles. */
+	bool is_unlinkable;       /**< It is copied though it has other names. */
 	bool done;                /**< It is in the destination as it should be. */
 
 	/* The part in hand: set by the source, read by the sink. */

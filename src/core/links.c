@@ -232,15 +232,14 @@ int us_links_claim(struct us_links *links, const struct statx *stx, struct us_di
 	return ret;
 }
 
-struct us_link_waiter *us_links_settle(struct us_links *links, const struct statx *stx, char *target)
+struct us_link_waiter *us_links_settle(struct us_links *links, const struct us_identity *id, char *target)
 {
-	struct us_identity id = us_identity_of(stx);
-	struct part *part = part_of(links, &id);
+	struct part *part = part_of(links, id);
 	struct us_link_waiter *waiters;
 	struct link **at;
 
 	pthread_mutex_lock(&part->lock);
-	at = find(part, &id);
+	at = find(part, id);
 	waiters = (*at)->waiters;
 	(*at)->waiters = NULL;
 	(*at)->waiters_end = &(*at)->waiters;

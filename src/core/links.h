@@ -43,18 +43,18 @@ void us_links_free(struct us_links *links);
  * NAME in DIR is a name of the inode of STX.
  *
  * @param[out] target  US_LINK_MAKE: the path of the copy from the destination's root; freed by the caller.
- * @return an enum us_link_claim, or -ENOMEM: copy it by itself.
+ * @return an enum us_link_claim, or -ENOMEM: nothing was noted.
  */
 int us_links_claim(struct us_links *links, const struct statx *stx, struct us_dir *dir, const char *name,
                    const char *dst_name, char **target);
 
 /**
- * The first name of the inode of STX is complete, or failed.
+ * The first name of the inode ID, claimed before, is complete, or failed.
  *
  * @param target  The path of the copy from the destination's root, taken over; NULL when it failed: the next name that
  *                comes is a first one again.
  * @return the names that waited, the oldest first: each is to be begun again.  Freed by the caller.
  */
-struct us_link_waiter *us_links_settle(struct us_links *links, const struct statx *stx, char *target);
+struct us_link_waiter *us_links_settle(struct us_links *links, const struct us_identity *id, char *target);
 
 #endif /* US_CORE_LINKS_H */

@@ -97,6 +97,7 @@ bool us_local_set_new(struct us_worker *worker, const struct us_place *place, st
 		.mode = file->made_mode & ~worker->umask,
 		.exact = takes_acl(worker, file),
 		.is_new = true,
+		.has_failed = file->failed,
 		.changes = US_ATTRIBUTES_ALL,
 	};
 

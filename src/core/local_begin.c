@@ -28,17 +28,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/** Where FILE is in the source. */
-static struct us_place place_of(const struct us_file *file)
+/** True when nothing has FILE's name any more; an answer of ENOENT alone can be about what /proc shows of it. */
+static bool is_gone(const struct us_file *file)
 {
-	return (struct us_place){.dir = file->dir, .name = file->name, .side = US_SRC};
+	struct statx stx;
+
+	return us_statx(file->dir->fd[US_SRC], file->name, AT_SYMLINK_NOFOLLOW, &stx) == -ENOENT;
 }
 
 void us_local_lose(struct us_worker *worker, struct us_file *file, const char *what, int error)
 {
-	struct us_place place = place_of(file);
+	struct us_place place = {.dir = file->dir, .name = file->name, .side = US_SRC};
 
-	if (error == -ENOENT) {
+	if (error == -ENOENT && is_gone(file)) {
 		us_report_vanished(worker, &place);
 	} else {
 		us_report_failed(worker, &place, what, error);
@@ -85,13 +87,17 @@ bool us_local_claim(struct us_worker *worker, struct us_file *file)
 	struct us_links *links = worker->job->links;
 	int ret;
 
-	if (links == NULL || file->stx.stx_nlink < 2) {
+	if (file->settles && !us_identity_is(&file->claimed, &file->stx)) {
+		us_local_settle(worker, file); /* Another file has its name by now: its fellows are not that one's. */
+	}
+	if (links == NULL || file->settles || file->is_unlinkable || file->stx.stx_nlink < 2) {
 		return true;
 	}
 	ret = us_links_claim(links, &file->stx, file->dir, file->name, file->dst_name, &file->target);
 	switch (ret) {
 	case US_LINK_FIRST:
 		file->settles = true;
+		file->claimed = us_identity_of(&file->stx);
 		return true;
 	case US_LINK_WAIT:
 		us_worker_finished(worker, file);
@@ -288,7 +294,10 @@ void us_local_looked(struct us_worker *worker, struct us_file *file)
 		break;
 	case US_VERDICT_COPY:
 	case US_VERDICT_COMPARE:
-		us_local_begin_contents(worker, file);
+		/* They were not read of what was to be a link; of a regular file they are when it is open. */
+		if (file->kind == US_FILE_REGULAR || us_local_read_xattrs(worker, file)) {
+			us_local_begin_contents(worker, file);
+		}
 		break;
 	}
 }
@@ -361,5 +370,5 @@ void us_local_settle(struct us_worker *worker, struct us_file *file)
 	char *target = file->done ? us_dir_relative_path(file->dir, file->dst_name) : NULL;
 
 	file->settles = false;
-	begin_again(worker, us_links_settle(worker->job->links, &file->stx, target));
+	begin_again(worker, us_links_settle(worker->job->links, &file->claimed, target));
 }

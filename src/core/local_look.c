@@ -75,6 +75,26 @@ static int judge(struct us_worker *worker, struct us_file *file)
 	return ret;
 }
 
+bool us_local_is_left_out(const struct us_worker *worker, const struct us_file *file)
+{
+	const struct usync_options *options = &worker->job->options;
+	int dirfd = file->dir->fd[US_DST];
+	struct statx there;
+	uint32_t changes = 0;
+	int ret = -ENOENT;
+
+	if (!options->existing && !options->ignore_existing && !options->update) {
+		return false;
+	}
+	if (dirfd >= 0) {
+		ret = us_statx(dirfd, file->dst_name, AT_SYMLINK_NOFOLLOW, &there);
+	}
+	if (ret < 0 && ret != -ENOENT) {
+		return false; /* What is to be done there next fails, and says why. */
+	}
+	return us_compare(options, &file->stx, ret == 0 ? &there : NULL, &changes) == US_VERDICT_SKIP;
+}
+
 /** There is nothing: is it in the reference? */
 static void judge_new(struct us_worker *worker, struct us_file *file)
 {

@@ -71,7 +71,8 @@ static void set_attributes(struct us_worker *worker, struct us_file *file, int d
 }
 
 /** Make it under a temporary name and let it take the place of what is there. */
-static int replace(struct us_worker *worker, struct us_file *file, const struct original *original)
+static int replace(struct us_worker *worker, struct us_file *file, const struct original *original,
+                   const char **what)
 {
 	char temp[US_TEMP_SIZE];
 	int dirfd = us_local_temp_dir(worker, file);
@@ -86,17 +87,14 @@ static int replace(struct us_worker *worker, struct us_file *file, const struct 
 	set_attributes(worker, file, dirfd, temp);
 	ret = us_local_make_way(worker, file);
 	if (ret == 0) {
-		ret = us_local_keep_backup(worker, file);
-	}
-	if (ret == 0) {
-		ret = us_renameat(dirfd, temp, file->dir->fd[US_DST], file->dst_name);
+		ret = us_local_take_name(worker, file, what);
 	}
 	if (ret < 0) {
 		us_unlinkat(dirfd, temp, 0);
 	}
 	if (ret == -EXDEV && us_local_is_elsewhere(worker, file)) {
 		us_local_leave_temp_dir(worker, file);
-		return replace(worker, file, original);
+		return replace(worker, file, original, what);
 	}
 	return ret;
 }
@@ -142,6 +140,7 @@ void us_local_copy_instead(struct us_worker *worker, struct us_file *file, int e
 	                                         : US_FILE_SPECIAL;
 	file->eof = false;
 	file->is_reference = false;
+	file->is_unlinkable = true;
 	file->offset = 0;
 	file->length = 0;
 	file->written = 0;
@@ -163,8 +162,15 @@ bool us_local_has_no_link(int error)
 static void make_link(struct us_worker *worker, struct us_file *file)
 {
 	struct original original;
-	int ret = open_original(worker, file, &original);
+	const char *what = "make hard link";
+	int ret;
 
+	if (us_local_is_left_out(worker, file)) {
+		us_count(&worker->counts.skipped, 1);
+		us_worker_finished(worker, file);
+		return;
+	}
+	ret = open_original(worker, file, &original);
 	if (ret == 0) {
 		file->changes = USYNC_CHANGE_LINK | USYNC_CHANGE_NEW;
 		ret = make(worker, file, &original, file->dir->fd[US_DST], file->dst_name);
@@ -173,14 +179,14 @@ static void make_link(struct us_worker *worker, struct us_file *file)
 			ret = 0;
 		} else if (ret == -EEXIST) {
 			file->changes = USYNC_CHANGE_LINK;
-			ret = replace(worker, file, &original);
+			ret = replace(worker, file, &original, &what);
 		}
 		us_close(original.dirfd);
 	}
 	if (us_local_has_no_link(ret)) {
 		us_local_copy_instead(worker, file, ret);
 	} else if (ret < 0) {
-		us_local_fail(worker, file, "make hard link", ret);
+		us_local_fail(worker, file, what, ret);
 	} else {
 		finish(worker, file);
 	}
@@ -188,6 +194,7 @@ static void make_link(struct us_worker *worker, struct us_file *file)
 
 void us_local_make(struct us_worker *worker, struct us_file *file)
 {
+	const char *what = file->kind == US_FILE_SYMLINK ? "make link" : "make special file";
 	int ret;
 
 	if (file->kind == US_FILE_LINK) {
@@ -215,10 +222,10 @@ void us_local_make(struct us_worker *worker, struct us_file *file)
 	if (ret == 0) {
 		set_attributes(worker, file, file->dir->fd[US_DST], file->dst_name);
 	} else if (ret == -EEXIST) {
-		ret = replace(worker, file, NULL);
+		ret = replace(worker, file, NULL, &what);
 	}
 	if (ret < 0) {
-		us_local_fail(worker, file, file->kind == US_FILE_SYMLINK ? "make link" : "make special file", ret);
+		us_local_fail(worker, file, what, ret);
 		return;
 	}
 	finish(worker, file);

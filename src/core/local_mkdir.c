@@ -72,29 +72,31 @@ static void after_mkdir(struct us_worker *worker, struct us_dir_open *opening)
 	start(worker, opening, OPENING);
 }
 
-/** Something else has its name: delete it, if the user lets us. */
-static bool make_way(struct us_worker *worker, struct us_dir_open *opening)
+/** Something else has its name: delete it, as the user wants it.  @return 0 or a negative errno. */
+static int make_way(struct us_worker *worker, struct us_dir_open *opening)
 {
 	struct us_dir *parent = opening->dir->parent;
 	const char *name = us_dir_name(opening->dir, US_DST);
 
-	if (!worker->job->options.remove) {
-		return false;
-	}
 	us_local_admit_owner(parent);
 	if (worker->job->options.backup) {
-		return us_backup_move(worker, parent->fd[US_DST], name) == 0;
+		return us_backup_move(worker, parent->fd[US_DST], name);
 	}
-	return us_mirror_make_way(worker, parent, name) == 0;
+	return us_mirror_make_way(worker, parent, name);
 }
 
 /** It is open, or something else has its name. */
 static void after_open(struct us_worker *worker, struct us_dir_open *opening)
 {
 	us_worker_retry_open(worker, &opening->op);
-	if ((opening->op.res == -ENOTDIR || opening->op.res == -ELOOP) && make_way(worker, opening)) {
-		us_local_open_dst(worker, opening);
-		return;
+	if ((opening->op.res == -ENOTDIR || opening->op.res == -ELOOP) && worker->job->options.remove) {
+		int ret = make_way(worker, opening);
+
+		if (ret == 0) {
+			us_local_open_dst(worker, opening);
+			return;
+		}
+		opening->op.res = ret;
 	}
 	if (opening->op.res < 0) {
 		fail(worker, opening, "make directory", opening->op.res);

@@ -230,6 +230,13 @@ static void settle_holes(const struct us_worker *worker, struct us_file *file)
 	bool has_holes = file->stx.stx_blocks * 512 < file->stx.stx_size;
 
 	file->data_end = 0;
+	file->sparse = false;
+	file->find_zeros = false;
+	file->has_holes = false;
+	if (file->verdict == US_VERDICT_COMPARE) {
+		file->splice = false; /* Each byte is looked at, holes too. */
+		return;
+	}
 	if (wish != USYNC_SPARSE_NEVER && has_holes) {
 		file->sparse = us_fstype_has_true_holes(file->src_fd);
 	}
@@ -242,8 +249,25 @@ static void settle_holes(const struct us_worker *worker, struct us_file *file)
 /** True when FILE's blocks are to be shared, as far as is known by now. */
 static bool may_clone(const struct usync_job *job, const struct us_file *file)
 {
-	return job->options.reflink != USYNC_REFLINK_NEVER && file->verdict == US_VERDICT_COPY &&
-	       file->stx.stx_size > 0 && !atomic_load_explicit(&job->no_clone, memory_order_relaxed);
+	const struct usync_options *options = &job->options;
+	/* A clone has the source's holes, whatever else was asked for; the two are refused together where both are musts. */
+	bool is_wanted = options->reflink == USYNC_REFLINK_ALWAYS ||
+	                 (options->reflink == USYNC_REFLINK_AUTO && options->sparse == USYNC_SPARSE_AUTO);
+
+	return is_wanted && file->verdict == US_VERDICT_COPY && file->stx.stx_size > 0 &&
+	       !atomic_load_explicit(&job->no_clone, memory_order_relaxed);
+}
+
+/** From FILE's first byte, which it may be for the second time: after a comparison, a failed clone or a change. */
+static void begin_reading(struct us_worker *worker, struct us_file *file)
+{
+	if (may_clone(worker->job, file)) {
+		file->clone = true;
+		us_worker_filled(worker, file);
+		return;
+	}
+	settle_holes(worker, file);
+	read_part(worker, file);
 }
 
 /** What it is, is known. */
@@ -260,23 +284,9 @@ static void after_stat(struct us_worker *worker, struct us_file *file)
 	if (worker->job->transforms) {
 		us_keep_transform(&worker->job->keep, &file->stx);
 	}
-	if (!file->settles && !us_local_claim(worker, file)) {
-		return;
+	if (us_local_claim(worker, file) && us_local_read_xattrs(worker, file)) {
+		begin_reading(worker, file);
 	}
-	if (!us_local_read_xattrs(worker, file)) {
-		return;
-	}
-	if (may_clone(worker->job, file)) {
-		file->clone = true;
-		us_worker_filled(worker, file);
-		return;
-	}
-	if (file->verdict == US_VERDICT_COMPARE) {
-		file->splice = false; /* Each byte is looked at, holes too. */
-	} else {
-		settle_holes(worker, file);
-	}
-	read_part(worker, file);
 }
 
 /** True when FILE was written to since the first look. */
@@ -417,7 +427,10 @@ void us_local_more(struct us_worker *worker, struct us_file *file)
 		return;
 	}
 	if (file->offset + file->length == 0) {
-		settle_holes(worker, file); /* It was compared, and differs, or can't be cloned: from the start. */
+		if (us_local_read_xattrs(worker, file)) { /* They were not, of what was to be a link. */
+			begin_reading(worker, file);
+		}
+		return;
 	}
 	file->offset += file->length;
 	file->length = 0;

@@ -54,10 +54,31 @@ void us_local_leave_temp_dir(struct us_worker *worker, struct us_file *file)
 	file->temp_fd = -1;
 }
 
-int us_local_keep_backup(struct us_worker *worker, struct us_file *file)
+int us_local_take_name(struct us_worker *worker, struct us_file *file, const char **what)
 {
-	if (!worker->job->options.backup) {
-		return 0;
+	char temp[US_TEMP_SIZE];
+	int dirfd = file->dir->fd[US_DST];
+	int kept = 0;
+	int ret;
+
+	*what = "back up";
+	if (worker->job->options.backup) {
+		kept = us_backup_keep(worker, dirfd, file->dst_name);
 	}
-	return us_backup_keep(worker, file->dir->fd[US_DST], file->dst_name);
+	if (kept < 0) {
+		return kept;
+	}
+	*what = "rename";
+	us_local_temp_name(worker, file->temp_number, temp);
+	ret = us_renameat(file->temp_fd, temp, dirfd, file->dst_name);
+	if (ret < 0 && kept > 0) {
+		int undone = us_backup_undo(worker, dirfd, file->dst_name);
+
+		if (undone < 0) {
+			us_report_attribute(worker, &(struct us_place){file->dir, file->dst_name, US_DST},
+			                    "move back from its backup", undone, !file->failed, true);
+			file->failed = true;
+		}
+	}
+	return ret;
 }

@@ -37,6 +37,12 @@ void us_local_finish_dst(struct us_worker *worker, struct us_dir *dir);
 void us_local_look(struct us_worker *worker, struct us_file *file);
 
 /**
+ * local_look.c: true when the update rules leave FILE, a further name of a copied inode, out.  Waits for the
+ * destination's answer, if there are such rules.
+ */
+bool us_local_is_left_out(const struct us_worker *worker, const struct us_file *file);
+
+/**
  * local_look.c: hold the part in hand of FILE against what is in the destination.
  * @return 1 when they are the same, 0 when not, or a negative errno.
  */
@@ -116,8 +122,14 @@ void us_local_temp_name(const struct us_worker *worker, uint64_t number, char na
  */
 int us_local_make_way(struct us_worker *worker, struct us_file *file);
 
-/** local_replace.c: keep what FILE is about to replace, if the user wants that.  @return 0 or a negative errno. */
-int us_local_keep_backup(struct us_worker *worker, struct us_file *file);
+/**
+ * local_replace.c: let FILE, complete under its temporary name, take its own; what it replaces is backed up, if the
+ * user wants that.
+ *
+ * @param[out] what  What failed.
+ * @return 0 or a negative errno: then what there was has its name still, and FILE the temporary one.
+ */
+int us_local_take_name(struct us_worker *worker, struct us_file *file, const char **what);
 
 /** local_replace.c: the directory for FILE's temporary name, which is noted in it. */
 int us_local_temp_dir(const struct us_worker *worker, struct us_file *file);

@@ -74,6 +74,19 @@ static void start_open(struct us_worker *worker, struct us_dir_open *opening)
 	us_io_run(&worker->io, &opening->op, worker);
 }
 
+/** True when DIR, which is STX, is a mount point that is not to be looked into. */
+static bool is_mount(const struct usync_job *job, const struct us_dir *dir, const struct statx *stx)
+{
+	const struct statx *parent = &dir->parent->source->stx;
+
+	if (!job->options.one_file_system || dir->parent->is_virtual) {
+		return false;
+	}
+	return parent->stx_dev_major != stx->stx_dev_major || parent->stx_dev_minor != stx->stx_dev_minor ||
+	       ((parent->stx_mask & stx->stx_mask & STATX_MNT_ID) != 0 &&
+	        parent->stx_mnt_id != stx->stx_mnt_id);
+}
+
 /** The source's side is known: remember it, and on to the sink. */
 static void hand_over(struct us_worker *worker, struct us_dir_open *opening)
 {
@@ -85,16 +98,18 @@ static void hand_over(struct us_worker *worker, struct us_dir_open *opening)
 	if (ret == 0 && worker->job->transforms) {
 		us_keep_transform(&worker->job->keep, &dir->source->stx);
 	}
-
-	if (handle.fd < 0) {
-		handle = (struct us_handle){.fd = dir->parent->fd[US_SRC], .name = us_dir_name(dir, US_SRC)};
-	}
 	if (ret == 0 && kinds != 0) {
 		ret = us_xattrs_read(&handle, kinds, &dir->source->xattrs);
 	}
 	if (ret < 0) {
 		fail_opening(worker, opening, "read extended attributes", ret);
 		return;
+	}
+	if (is_mount(worker->job, dir, &opening->stx)) {
+		us_close(opening->fd[US_SRC]);
+		opening->fd[US_SRC] = -1;
+	} else {
+		dir->identity[US_SRC] = us_identity_of(&opening->stx);
 	}
 	worker->job->sink->open_dir(worker, opening);
 }
@@ -110,32 +125,32 @@ static bool is_loop(const struct us_dir *dir, const struct statx *stx)
 	return false;
 }
 
-/** True when DIR, which is STX, is a mount point that is not to be looked into. */
-static bool is_mount(const struct usync_job *job, const struct us_dir *dir, const struct statx *stx)
-{
-	const struct statx *parent = &dir->parent->source->stx;
-
-	if (!job->options.one_file_system || dir->parent->is_virtual) {
-		return false;
-	}
-	return parent->stx_dev_major != stx->stx_dev_major || parent->stx_dev_minor != stx->stx_dev_minor ||
-	       ((parent->stx_mask & stx->stx_mask & STATX_MNT_ID) != 0 &&
-	        parent->stx_mnt_id != stx->stx_mnt_id);
-}
-
 /** A directory that may not be read is still made, as cp and rsync do; what is in it is a failure. */
 static void open_unreadable(struct us_worker *worker, struct us_dir_open *opening, int error)
 {
 	struct us_dir *dir = opening->dir;
-	int ret = us_statx(dir->parent->fd[US_SRC], us_dir_name(dir, US_SRC), AT_SYMLINK_NOFOLLOW,
-	                   &opening->stx);
+	struct us_handle handle = {.fd = dir->parent->fd[US_SRC], .name = us_dir_name(dir, US_SRC)};
+	unsigned int kinds = worker->job->keep.xattr_kinds;
+	int ret = us_statx(handle.fd, handle.name, dir->followed ? 0 : AT_SYMLINK_NOFOLLOW, &opening->stx);
 
 	if (ret < 0 || !S_ISDIR(opening->stx.stx_mode)) {
 		fail_opening(worker, opening, "open directory", error);
 		return;
 	}
+	ret = us_dir_set_source(dir, &opening->stx);
+	if (ret < 0) {
+		fail_opening(worker, opening, "open directory", ret);
+		return;
+	}
 	us_report_failed(worker, &(struct us_place){.dir = dir, .side = US_SRC}, "open directory", error);
-	hand_over(worker, opening);
+	if (worker->job->transforms) {
+		us_keep_transform(&worker->job->keep, &dir->source->stx);
+	}
+	if (kinds != 0 && !dir->followed) {
+		/* ACLs can be read without permission, others not: it has failed already. */
+		(void)us_xattrs_read(&handle, kinds, &dir->source->xattrs);
+	}
+	worker->job->sink->open_dir(worker, opening);
 }
 
 /** The source's side was opened, or not. */
@@ -189,12 +204,6 @@ static void after_stat(struct us_worker *worker, struct us_dir_open *opening)
 	if (dir->followed && is_loop(dir, &opening->stx)) {
 		fail_opening(worker, opening, "follow link: it leads back to where it lies", -ELOOP);
 		return;
-	}
-	if (is_mount(worker->job, dir, &opening->stx)) {
-		us_close(opening->fd[US_SRC]);
-		opening->fd[US_SRC] = -1;
-	} else {
-		dir->identity[US_SRC] = us_identity_of(&opening->stx);
 	}
 	hand_over(worker, opening);
 }

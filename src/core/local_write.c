@@ -74,6 +74,15 @@ static bool is_ours(const struct us_file *file, int dirfd, const char *name)
 	return us_identity_is(&identity, &there);
 }
 
+/** Report that something went wrong with FILE, which counts as one that failed however much does. */
+static void report_failed(struct us_worker *worker, struct us_file *file, const char *what, int error)
+{
+	struct us_place place = place_of(file);
+
+	us_report_attribute(worker, &place, what, error, !file->failed, true);
+	file->failed = true;
+}
+
 /** Take what there is of FILE away, and let it go. */
 static void remove_file(struct us_worker *worker, struct us_file *file)
 {
@@ -90,8 +99,11 @@ static void remove_file(struct us_worker *worker, struct us_file *file)
 		int ret = us_unlinkat(dirfd, name, 0);
 
 		if (ret < 0 && ret != -ENOENT) {
-			us_report_failed(worker, &(struct us_place){file->dir, name, US_DST},
-			                 "remove the incomplete file", ret);
+			char what[US_TEMP_SIZE + 32];
+
+			snprintf(what, sizeof(what), "remove what there is of it%s%s", file->replaces ? ", " : "",
+			         file->replaces ? temp : "");
+			report_failed(worker, file, what, ret);
 		}
 	}
 	if (file->dst_fd >= 0) {
@@ -103,9 +115,7 @@ static void remove_file(struct us_worker *worker, struct us_file *file)
 
 void us_local_fail(struct us_worker *worker, struct us_file *file, const char *what, int error)
 {
-	struct us_place place = place_of(file);
-
-	us_report_failed(worker, &place, what, error);
+	report_failed(worker, file, what, error);
 	remove_file(worker, file);
 }
 
@@ -314,8 +324,8 @@ static void after_create(struct us_worker *worker, struct us_file *file)
 	}
 	file->dst_fd = file->op.res;
 	file->created = true;
+	file->dst_state = WRITING; /* Though its first bytes may be a hole, which no op writes. */
 	if (file->clone) {
-		file->dst_state = WRITING; /* It is made; what comes next is its first bytes, or none. */
 		share_blocks(worker, file);
 		return;
 	}
@@ -343,28 +353,24 @@ static void begin_again(struct us_worker *worker, struct us_file *file)
 static void after_close(struct us_worker *worker, struct us_file *file)
 {
 	char temp[US_TEMP_SIZE];
+	const char *what = "close";
 	int ret = file->op.res;
 
 	if (ret < 0) {
-		us_local_fail(worker, file, "close", ret);
+		us_local_fail(worker, file, what, ret);
 		return;
 	}
 	if (file->replaces) {
-		us_local_temp_name(worker, file->temp_number, temp);
-		ret = us_local_keep_backup(worker, file);
-		if (ret < 0) {
-			us_local_fail(worker, file, "back up", ret);
-			return;
-		}
-		ret = us_renameat(file->temp_fd, temp, file->dir->fd[US_DST], file->dst_name);
+		ret = us_local_take_name(worker, file, &what);
 		if (ret == -EXDEV && us_local_is_elsewhere(worker, file)) {
+			us_local_temp_name(worker, file->temp_number, temp);
 			us_unlinkat(file->temp_fd, temp, 0);
 			us_local_leave_temp_dir(worker, file);
 			begin_again(worker, file);
 			return;
 		}
 		if (ret < 0) {
-			us_local_fail(worker, file, "rename", ret);
+			us_local_fail(worker, file, what, ret);
 			return;
 		}
 	}
@@ -442,7 +448,10 @@ static void compare_part(struct us_worker *worker, struct us_file *file)
 {
 	int ret = us_local_compare_part(worker, file);
 
-	if (ret < 0) {
+	if (ret < 0 && file->is_reference) {
+		us_reference_note_error(worker, file->dir, file->dst_name, ret);
+		after_difference(worker, file);
+	} else if (ret < 0) {
 		us_local_fail(worker, file, "compare", ret);
 	} else if (ret > 0) {
 		after_equal(worker, file);
@@ -457,6 +466,8 @@ void us_local_write(struct us_worker *worker, struct us_file *file)
 		after_create(worker, file);
 	} else if (file->verdict == US_VERDICT_COMPARE) {
 		compare_part(worker, file);
+	} else if (file->clone) {
+		share_blocks(worker, file);
 	} else {
 		file->written = 0;
 		write_rest(worker, file);

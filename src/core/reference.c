@@ -15,8 +15,7 @@
 
 #include <fcntl.h>
 
-/** NAME in DIR (NULL: DIR itself) could not be looked at in the reference. */
-static void note_error(struct us_worker *worker, const struct us_dir *dir, const char *name, int error)
+void us_reference_note_error(struct us_worker *worker, const struct us_dir *dir, const char *name, int error)
 {
 	us_report_once(worker, &worker->job->no_reference_noted,
 	               &(struct us_place){.dir = dir, .name = name, .side = US_DST},
@@ -57,7 +56,7 @@ void us_reference_open_dir(struct us_worker *worker, struct us_dir_open *opening
 		us_close(op.res);
 	}
 	if (!is_absent(ret)) {
-		note_error(worker, dir, NULL, ret);
+		us_reference_note_error(worker, dir, NULL, ret);
 	}
 }
 
@@ -76,7 +75,7 @@ static bool has_attributes(struct us_worker *worker, struct us_file *file, const
 	}
 	ret = us_local_xattr_changes(worker, file, US_REF, &changes);
 	if (ret < 0) {
-		note_error(worker, file->dir, file->dst_name, ret);
+		us_reference_note_error(worker, file->dir, file->dst_name, ret);
 		return false;
 	}
 	if (changes == 0 && lacks) {
@@ -95,7 +94,7 @@ static void after_look(struct us_op *op, void *context)
 
 	if (op->res < 0) {
 		if (op->res != -ENOENT) {
-			note_error(worker, file->dir, file->dst_name, op->res);
+			us_reference_note_error(worker, file->dir, file->dst_name, op->res);
 		}
 		us_worker_looked(worker, file);
 		return;

@@ -7,6 +7,7 @@
 #ifndef US_CORE_REFERENCE_H
 #define US_CORE_REFERENCE_H
 
+struct us_dir;
 struct us_dir_open;
 struct us_file;
 struct us_worker;
@@ -19,6 +20,9 @@ void us_reference_open_dir(struct us_worker *worker, struct us_dir_open *opening
  * when its op is done.
  */
 void us_reference_look(struct us_worker *worker, struct us_file *file);
+
+/** NAME in DIR (NULL: DIR itself) could not be read in the reference: say so, once a run. */
+void us_reference_note_error(struct us_worker *worker, const struct us_dir *dir, const char *name, int error);
 
 /** FILE is the same in the reference: make the link and let it go; where that can't be, copy it. */
 void us_reference_link(struct us_worker *worker, struct us_file *file);

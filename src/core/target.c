@@ -347,6 +347,9 @@ static int push_sources(struct usync_job *job, const struct source *sources)
 				task.dir->followed = job->options.follow != USYNC_FOLLOW_NONE;
 				ret = us_feed_push(job->feed, 0, &task);
 			}
+			if (ret < 0 && task.dir != NULL) {
+				us_dir_free(task.dir);
+			}
 		}
 	}
 	if (ret < 0) {
@@ -367,19 +370,21 @@ static int open_entries(struct usync_job *job, const struct source *sources, con
 	struct statx src_stx;
 	struct statx dst_stx;
 	bool made = false;
+	const char *start = "/"; /* Whether the current directory can be had matters to relative paths alone. */
 	int src_fd;
 	int dst_fd;
 	int ret = check_duplicates(job, sources);
 
 	for (size_t i = 0; i < job->nr_sources && ret == 0; i++) {
+		start = sources[i].path[0] != '/' ? "." : start;
 		ret = check_source(job, &sources[i], dst);
 	}
 	if (ret < 0) {
 		return ret;
 	}
-	src_fd = us_openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY, 0);
+	src_fd = us_openat(AT_FDCWD, start, O_PATH | O_DIRECTORY, 0);
 	if (src_fd < 0) {
-		return refuse_call(job, ".", "open", src_fd);
+		return refuse_call(job, start, "open", src_fd);
 	}
 	ret = us_statx(src_fd, "", AT_EMPTY_PATH, &src_stx);
 	dst_fd = ret == 0 ? open_destination(job, dst, 0777, &dst_stx, false, &made) : ret;

@@ -22,6 +22,7 @@
 #include "core/sink.h"
 #include "core/source.h"
 #include "sys/call.h"
+#include "sys/umask.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -451,8 +452,9 @@ static void drop_umask(struct us_worker *worker)
 		worker->user_umask = umask(0);
 		worker->umask = 0;
 	} else {
-		worker->umask = 0777; /* Not known: every mode is set after the create. */
+		worker->umask = 0777; /* Not to be counted on: every mode is set after the create. */
 		worker->user_umask = 077;
+		(void)us_umask_get(&worker->user_umask); /* Where that is not told either, nothing is for others. */
 	}
 }
 

@@ -33,6 +33,14 @@ static int check_options(const struct usync_options *options)
 	if (options->only_files && options->remove) {
 		return -EINVAL;
 	}
+	/* chown(2) takes the highest number for "leave it as it is". */
+	if ((options->chown_user && options->chown_uid == UINT32_MAX) ||
+	    (options->chown_group && options->chown_gid == UINT32_MAX)) {
+		return -EINVAL;
+	}
+	if (options->reflink == USYNC_REFLINK_ALWAYS && options->sparse != USYNC_SPARSE_AUTO) {
+		return -EINVAL; /* A clone's holes are its source's. */
+	}
 	if (options->suffix != NULL && (options->suffix[0] == '\0' || strchr(options->suffix, '/') != NULL)) {
 		return -EINVAL;
 	}
@@ -77,13 +85,8 @@ static int copy_text(const char **text, char **own)
 }
 
 /** Copy the caller's filters. */
-static int copy_filters(struct usync_job *job)
+static int copy_filters(struct usync_job *job, const struct usync_filter *filters, size_t nr)
 {
-	const struct usync_filter *filters = job->options.filters;
-	size_t nr = job->options.nr_filters;
-
-	job->options.filters = NULL;
-	job->options.nr_filters = 0;
 	job->filters = calloc(nr + 1, sizeof(*job->filters));
 	job->patterns = calloc(nr + 1, sizeof(*job->patterns));
 	if (job->filters == NULL || job->patterns == NULL) {
@@ -129,6 +132,8 @@ int usync_job_new(struct usync_job **job, const struct usync_options *options,
 		return -ENOMEM;
 	}
 	new->options = options != NULL ? *options : defaults;
+	new->options.filters = NULL; /* The job's own, when they have been copied. */
+	new->options.nr_filters = 0;
 	pthread_mutex_init(&new->event_lock, NULL);
 	new->temp_fd = -1;
 	new->lock_fd = -1;
@@ -143,8 +148,8 @@ int usync_job_new(struct usync_job **job, const struct usync_options *options,
 	if (new->suffix == NULL) {
 		ret = -ENOMEM;
 	}
-	if (ret == 0) {
-		ret = copy_filters(new);
+	if (ret == 0 && options != NULL) {
+		ret = copy_filters(new, options->filters, options->nr_filters);
 	}
 	if (ret == 0) {
 		ret = copy_paths(new, sources, nr_sources, destination);

@@ -100,7 +100,7 @@ extents() {
 	{ head -c 300000 /dev/zero; head -c 5000 /dev/urandom; } >src/head
 	head -c 4095 /dev/zero >src/short
 	: >src/empty
-	for args in '' '--chunk-size 4K' --splice; do
+	for args in "" "--chunk-size 4K" --splice "--reflink=never"; do
 		rm -rf dst
 		run -0 us --sparse=always $args src dst
 		same_tree src dst

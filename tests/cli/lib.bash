@@ -52,6 +52,29 @@ us_fault() {
 	URING_SYNC_FAULT=$fault us "$@"
 }
 
+# us_stopping FAULT HOOK ARGS...: run the program, which stops (SIGSTOP) where FAULT says so; each time it does, HOOK is
+# run.  Sets status, output and stderr.
+us_stopping() {
+	local fault=$1 hook=$2 state pid
+	shift 2
+	# shellcheck disable=SC2086
+	URING_SYNC_FAULT=$fault "$US_BIN" ${US_ARGS:-} "$@" >"$T/out" 2>"$T/err" 3>&- &
+	pid=$!
+	while { read -r _ _ state _ </proc/$pid/stat; } 2>/dev/null; do
+		case $state in
+		T)
+			$hook
+			kill -CONT $pid
+			;;
+		Z) break ;;
+		esac
+		sleep 0.01
+	done
+	status=0
+	wait $pid || status=$?
+	output=$(cat "$T/out") stderr=$(cat "$T/err")
+}
+
 # The same as an ordinary user, whoever runs the tests.
 us_user() {
 	if [ "$(id -u)" -eq 0 ]; then

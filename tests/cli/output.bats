@@ -75,14 +75,13 @@ load lib
 
 @test "a failure and a vanished file: 23 goes before 24" {
 	need_fault
-	mkdir src
-	printf x >src/blocked
-	printf x >src/a
-	printf x >src/b
 	seen=0
 	for n in {1..30}; do
-		mkdir -p "dst$n/blocked"
-		run us_fault "openat:ENOENT@$n" src "dst$n"
+		mkdir -p src "dst$n/blocked"
+		printf x >src/blocked
+		printf x >src/a
+		printf x >src/b
+		us_stopping "openat:stop@$n" 'rm -f src/a' src "dst$n"
 		if [ "$status" -eq 23 ] && [ "$(summary vanished)" = 1 ]; then
 			seen=1
 		fi

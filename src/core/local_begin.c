@@ -28,7 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/** True when nothing has FILE's name any more; an answer of ENOENT alone can be about what /proc shows of it. */
+/** True when nothing has FILE's name any more. */
 static bool is_gone(const struct us_file *file)
 {
 	struct statx stx;
@@ -40,7 +40,7 @@ void us_local_lose(struct us_worker *worker, struct us_file *file, const char *w
 {
 	struct us_place place = {.dir = file->dir, .name = file->name, .side = US_SRC};
 
-	if (error == -ENOENT && is_gone(file)) {
+	if (error == -ENOENT) {
 		us_report_vanished(worker, &place);
 	} else {
 		us_report_failed(worker, &place, what, error);
@@ -75,6 +75,12 @@ bool us_local_read_xattrs(struct us_worker *worker, struct us_file *file)
 		handle = (struct us_handle){.fd = file->dir->fd[US_SRC], .name = file->name};
 	}
 	ret = read_xattrs(worker, file, &handle);
+	if (ret == -ENOENT && !is_gone(file)) { /* It is /proc that is not there. */
+		us_report_failed(worker, &(struct us_place){file->dir, file->name, US_SRC},
+		                 "read extended attributes by way of /proc", ret);
+		us_worker_lost(worker, file);
+		return false;
+	}
 	if (ret < 0) {
 		us_local_lose(worker, file, "read extended attributes", ret);
 		return false;

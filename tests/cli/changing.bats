@@ -149,19 +149,3 @@ copy_and_change() {
 	done
 	[ "$found" = yes ]
 }
-
-@test "an answer that says of a file that is there that it is not is no vanished file" {
-	need_fault
-	mkdir src
-	printf x >src/only
-	found=no
-	for n in {1..30}; do
-		run --separate-stderr us_fault "openat:ENOENT@$n" src "dst-$n"
-		if [[ $stderr == "uring-sync: src/only:"* ]]; then
-			[ "$status" -eq 23 ]
-			[ "$stderr" = 'uring-sync: src/only: open: No such file or directory' ]
-			found=yes
-		fi
-	done
-	[ "$found" = yes ]
-}

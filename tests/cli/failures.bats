@@ -93,3 +93,63 @@ load lib
 	run -23 --separate-stderr us src dst
 	[[ $stderr == *$'caf\xc3\xa9\xff'* ]]
 }
+
+@test "a directory that can't be read fails once, whatever attributes it has" {
+	need_user
+	as_user sh -c 'mkdir -p src/closed; echo 1 >src/closed/f'
+	setfattr -n user.k -v v src/closed 2>/dev/null || skip 'no extended attributes here'
+	as_user chmod 0 src/closed
+	run -23 --separate-stderr us_user -a src dst
+	[ "$stderr" = 'uring-sync: src/closed: open directory: Permission denied' ]
+	[ "$(summary failed)" = 1 ]
+	[ -d dst/closed ]
+	[ "$(mode_of dst/closed)" = 0 ]
+	# By way of a symbolic link, too.
+	as_user sh -c 'mkdir by; ln -s ../src/closed by/link'
+	run -23 --separate-stderr us_user -a -L by dst2
+	[ "$stderr" = 'uring-sync: by/link: open directory: Permission denied' ]
+	[ -d dst2/link ]
+}
+
+@test "what can't be removed counts once, and is listed by its own name" {
+	need_fault
+	mkdir src dst
+	printf new >src/f
+	printf older >dst/f
+	run -23 --separate-stderr us_fault write:EIO+,splice:EIO+,clone:EIO+,unlinkat:EPERM+ --failed-list=list src dst
+	[[ $stderr == *'dst/f: remove what there is of it, .uring-sync.'*': Operation not permitted' ]]
+	[ "$(summary failed)" = 1 ]
+	[ "$(tr '\0' '\n' <list | sort -u)" = f ]
+	[ "$(cat dst/f)" = older ]
+}
+
+@test "a working directory that can't be searched does not matter to absolute paths" {
+	need_user
+	need_root
+	mkdir src dst shut
+	chmod 0777 dst
+	printf x >src/f
+	chmod 0700 shut
+	cd shut
+	run -0 us_user "$T/src/f" "$T/dst"
+	cmp "$T/src/f" "$T/dst/f"
+}
+
+@test "attributes that can't be read because there is no /proc are no vanished file" {
+	need_root
+	unshare -m true 2>/dev/null || skip 'no mount namespaces here'
+	mkdir src
+	printf x >src/f
+	ln -s f src/l
+	setfattr -h -n trusted.k -v v src/l 2>/dev/null || skip "no attributes of links here"
+	covered() {
+		# shellcheck disable=SC2016
+		unshare -m sh -c 'mount -t tmpfs none /proc && exec "$@"' sh "$US_BIN" ${US_ARGS:-} "$@"
+	}
+	run -23 --separate-stderr covered -a src dst
+	[ "$stderr" = 'uring-sync: src/l: read extended attributes by way of /proc: No such file or directory' ]
+	[ "$(summary vanished)" = 0 ]
+	cmp src/f dst/f
+	run -0 covered src dst2
+	same_tree src dst2
+}

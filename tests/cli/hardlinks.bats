@@ -246,3 +246,74 @@ for i in range(65010):
 	[ "$(find fs/dst -type f | wc -l)" = 65011 ]
 	[ "$(find fs/dst -type f ! -size 1c | wc -l)" = 0 ]
 }
+
+@test "what is copied because no link can be made keeps its attributes" {
+	need_fault
+	mkdir src
+	printf x >src/f
+	setfattr -n user.k -v v src/f 2>/dev/null || skip 'no extended attributes here'
+	setfacl -m u:1234:rwx src/f 2>/dev/null || skip 'no ACLs here'
+	for n in 1 2 3; do
+		ln src/f "src/f$n"
+	done
+	ln -s f src/soft
+	ln -P src/soft src/soft2
+	[ "$(id -u)" -ne 0 ] || setfattr -h -n trusted.k -v v src/soft
+	run -0 us_fault linkat:EMLINK+ -a src dst
+	treecmp -OX src dst
+	[ "$(stat -c %h dst/* | sort -u)" = 1 ]
+	rm -rf dst
+	mkdir dst
+	printf old >dst/f2
+	run -0 us_fault linkat:EMLINK+ -a src dst
+	treecmp -OX src dst
+}
+
+@test "the update rules hold for further names, too" {
+	mkdir src dst
+	printf new >src/a
+	ln src/a src/b
+	printf 'mine, older' >dst/b
+	touch -d 2001-01-01 dst/b
+	run -0 us -a --ignore-existing src dst
+	[ "$(cat dst/a dst/b)" = 'newmine, older' ]
+	[ "$(summary skipped)" = 1 ]
+	rm -rf dst
+	mkdir dst
+	printf old >dst/a
+	for dry in --dry-run ''; do
+		run -0 us -a --existing $dry src dst
+		[ ! -e dst/b ]
+		[ "$(summary skipped)" = 1 ]
+	done
+	[ "$(cat dst/a)" = new ]
+	rm dst/a
+	printf 'mine, newer' >dst/b
+	touch -d 2038-01-01 dst/b
+	for dry in --dry-run ''; do
+		run -0 us -a -u $dry src dst
+		[ "$(cat dst/b)" = 'mine, newer' ]
+		[ "$(summary skipped)" = 1 ]
+	done
+	[ "$(cat dst/a)" = new ]
+}
+
+# A file that nothing else is linked to takes the name of one of two.
+take_name() {
+	[ ! -e stranger ] || mv stranger src/a
+}
+
+@test "the fellows of a file that lost its name to another one are not linked to that one" {
+	need_fault
+	for n in {1..12}; do
+		rm -rf src dst
+		mkdir src
+		printf 'of both' >src/a
+		ln src/a src/b
+		printf 'a stranger' >stranger
+		us_stopping "openat:stop@$n" take_name -a src dst
+		[ "$status" -eq 0 ]
+		[ "$(cat dst/b)" = 'of both' ]
+		cmp src/a dst/a
+	done
+}

@@ -147,3 +147,24 @@ extents() {
 	cmp src/other dst/other
 	no_temporaries dst
 }
+
+# The source is touched while it is compared.
+touch_once() {
+	[ -e touched ] || touch src/f touched
+}
+
+@test "what is compared is compared in its holes, too, and again when it changes meanwhile" {
+	need_fault
+	mkdir dst
+	truncate -s 1M src/f
+	printf end >>src/f
+	cp --sparse=never src/f dst/f
+	printf x | dd of=dst/f bs=1 seek=5000 conv=notrunc status=none
+	us_stopping read:stop+ touch_once --checksum -c 64K src dst
+	[ "$status" -eq 0 ]
+	cmp src/f dst/f
+	rm touched
+	cp --sparse=never src/f dst/f
+	run -0 us --checksum -i -c 64K src dst
+	cmp src/f dst/f
+}

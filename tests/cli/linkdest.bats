@@ -209,3 +209,22 @@ change() {
 	run -2 us --link-dest
 	run -2 us --temp-dir
 }
+
+@test "a reference that can't be read, when contents are compared, is a warning, and the file is copied" {
+	need_fault
+	mkdir src
+	printf 'the same' >src/f
+	us --quiet -a src one
+	found=no
+	for n in {10..30}; do
+		rm -rf two
+		run --separate-stderr us_fault "openat:EACCES@$n" -a --checksum --link-dest=../one src two
+		if [[ $stderr == *"two/f: its like in --link-dest can't be read; such files are copied: Permission denied" ]]; then
+			[ "$status" -eq 0 ]
+			treecmp src two
+			! same_inode one/f two/f
+			found=yes
+		fi
+	done
+	[ $found = yes ]
+}

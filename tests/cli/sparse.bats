@@ -108,6 +108,16 @@ need_holes() {
 	after=$(df -k --output=used fs | tail -n 1)
 	[ $((after - before)) -lt 10000 ]
 	same_tree fs/src fs/dst
+	# Also where contents were compared first, and where the file changed meanwhile.
+	printf x | dd of=fs/dst/f bs=1 seek=1000 conv=notrunc status=none
+	run -0 us --checksum --reflink=always fs/src fs/dst
+	sync fs/dst/f
+	cmp fs/src/f fs/dst/f
+	[ "$(df -k --output=used fs | tail -n 1)" -lt $((before + 10000)) ]
 	run -0 us fs/src away
 	same_tree fs/src away
+	# What is to have no holes is no clone of what has some.
+	truncate -s 4M fs/src/hole
+	run -0 us --sparse=never fs/src fs/full
+	[ "$(stat -c %b fs/full/hole)" -ge 8000 ]
 }

@@ -197,6 +197,25 @@ delete_trees() {
 	[[ $output == *'--max-delete: '*'a number from 0 to'* ]]
 }
 
+@test "--backup: what can't be replaced has its name still" {
+	need_fault
+	mkdir src
+	printf new >src/f
+	ln -s new src/l
+	for faults in linkat:EIO+ linkat:EPERM+,rename:EIO@2 linkat:EPERM+,rename:EIO@2,rename:EIO@5 linkat:EPERM+,rename:EIO@1; do
+		rm -rf dst
+		mkdir dst
+		printf old >dst/f
+		ln -s old dst/l
+		run -23 us_fault "$faults" -j 1 --backup src dst
+		no_temporaries dst
+		[ -e dst/f ]
+		[ -L dst/l ]
+		[[ $(cat dst/f) == old || $(cat dst/f~) == old ]]
+		[[ $(readlink dst/l) == old || $(readlink dst/l~) == old ]]
+	done
+}
+
 @test "--backup keeps what is replaced and deleted, --suffix names it" {
 	mkdir -p src/d dst/d
 	printf new >src/f

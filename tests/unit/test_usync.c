@@ -163,6 +163,9 @@ static void test_options(void **state)
 		{.version = USYNC_OPTIONS_VERSION, .chunk_size = USYNC_CHUNK_MAX + 1},
 		{.version = USYNC_OPTIONS_VERSION, .io = USYNC_IO_SYNC + 1},
 		{.version = USYNC_OPTIONS_VERSION, .copy = USYNC_COPY_SPLICE + 1},
+		{.version = USYNC_OPTIONS_VERSION, .chown_user = true, .chown_uid = UINT32_MAX},
+		{.version = USYNC_OPTIONS_VERSION, .chown_group = true, .chown_gid = UINT32_MAX},
+		{.version = USYNC_OPTIONS_VERSION, .reflink = USYNC_REFLINK_ALWAYS, .sparse = USYNC_SPARSE_NEVER},
 	};
 	const char *source = "a";
 	struct usync_job *job;

@@ -24,7 +24,6 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/xattr.h>
 
 /** What was asked for last. */
 enum {
@@ -129,7 +128,7 @@ static bool is_in_source(const struct usync_job *job, const struct us_dir *dir, 
 
 bool us_local_has_default_acl(int fd)
 {
-	return fgetxattr(fd, "system.posix_acl_default", NULL, 0) > 0;
+	return us_getxattr(fd, NULL, "system.posix_acl_default", NULL, 0) > 0;
 }
 
 void us_local_know_dst(const struct usync_job *job, struct us_dir *dir, const struct statx *dst)

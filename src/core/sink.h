@@ -32,7 +32,8 @@ struct us_sink_ops {
 	 * or, after its last part, us_worker_finished(), at once or when its op is done.  They come together so that
 	 * what they have in common, such as a directory's lock, is paid for once.
 	 *
-	 * @param wait  Also where that means to wait for another worker.
+	 * @param wait  Also where that means to wait for another worker first.  Without it that is looked at for the
+	 *              first of them alone: those of other directories among them may be waited for.
 	 * @return false when it would have meant that: none of them was touched.
 	 */
 	bool (*put)(struct us_worker *worker, struct us_file *first, bool wait);

@@ -151,7 +151,7 @@ int us_close(int fd)
 
 int us_statx(int dirfd, const char *path, int flags, struct statx *stx)
 {
-	return call_retry("statx", statx(dirfd, path, flags, STATX_BASIC_STATS | STATX_MNT_ID, stx));
+	return call_retry("statx", statx(dirfd, path, flags, US_STATX_MASK, stx));
 }
 
 int us_mkdirat(int dirfd, const char *path, mode_t mode)
@@ -221,10 +221,11 @@ int us_dup(int fd)
 
 int us_lseek(int fd, uint64_t offset, int whence, uint64_t *out)
 {
-	off_t at = lseek(fd, (off_t)offset, whence);
+	int ret = us_fault("lseek");
+	off_t at = ret < 0 ? -1 : lseek(fd, (off_t)offset, whence);
 
 	if (at < 0) {
-		return -errno;
+		return ret < 0 ? ret : -errno;
 	}
 	*out = (uint64_t)at;
 	return 0;

@@ -31,6 +31,9 @@ enum us_op_state {
 	US_QUEUED, /**< It will come back from us_io_reap(). */
 };
 
+/** What US_OP_STATX and us_statx() ask for (statx(2)). */
+#define US_STATX_MASK (STATX_BASIC_STATS | STATX_MNT_ID)
+
 struct us_op;
 
 /** Called by whoever reaps OP, when it was queued. */

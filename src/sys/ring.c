@@ -136,7 +136,7 @@ static void prepare(struct io_uring_sqe *sqe, struct us_op *op)
 		io_uring_prep_openat(sqe, op->fd, op->path, op->flags | O_CLOEXEC, op->mode);
 		break;
 	case US_OP_STATX:
-		io_uring_prep_statx(sqe, op->fd, op->path, op->flags, STATX_BASIC_STATS, op->buf);
+		io_uring_prep_statx(sqe, op->fd, op->path, op->flags, US_STATX_MASK, op->buf);
 		break;
 	case US_OP_MKDIRAT:
 		io_uring_prep_mkdirat(sqe, op->fd, op->path, op->mode);

@@ -37,6 +37,14 @@ static int is_in_named(const char *name, size_t length, unsigned char c)
 	return -1;
 }
 
+/** Where the ":]" of the named class at P stands; NULL when the bracket there is a byte like any other, as in [[:x]. */
+static const char *named_end(const char *p)
+{
+	const char *end = p[0] == '[' && p[1] == ':' ? strchr(p + 2, ']') : NULL;
+
+	return end != NULL && end > p + 2 && end[-1] == ':' ? end - 1 : NULL;
+}
+
 /** One byte of a class, of which a backslash may stand before it; moves *AT on. */
 static unsigned char class_byte(const char **at)
 {
@@ -58,21 +66,22 @@ static int match_class(const char **at, unsigned char c)
 
 	p += negated;
 	for (bool first = true; first || *p != ']'; first = false) {
+		const char *named;
 		unsigned char low;
 		unsigned char high;
 
 		if (*p == '\0') {
 			return -1;
 		}
-		if (p[0] == '[' && p[1] == ':') {
-			const char *end = strstr(p + 2, ":]");
-			int is = end != NULL ? is_in_named(p + 2, (size_t)(end - p - 2), c) : -1;
+		named = named_end(p);
+		if (named != NULL) {
+			int is = is_in_named(p + 2, (size_t)(named - p - 2), c);
 
 			if (is < 0) {
 				return -1;
 			}
 			found |= is != 0;
-			p = end + 2;
+			p = named + 2;
 			continue;
 		}
 		low = class_byte(&p);
@@ -105,8 +114,8 @@ static bool match_byte(const char **glob, unsigned char c)
 		matched = match_class(&p, c) > 0;
 		break;
 	case '\\':
-		p += p[1] != '\0';
-		matched = (unsigned char)*p++ == c;
+		p++;
+		matched = *p != '\0' && (unsigned char)*p++ == c;
 		break;
 	default:
 		matched = (unsigned char)*p++ == c;

@@ -217,6 +217,23 @@ static void test_bytes(void **state)
 	assert_true(us_glob_match("", "abc", 0));
 }
 
+/** What looks like a part of its own and has no end is taken as rsync(1) takes it. */
+static void test_unfinished(void **state)
+{
+	static const struct row rows[] = {
+		{"[[:]", "[", true}, {"[[:]", ":", true}, {"[[:]", "a", false}, {"[[:x]", "x", true},
+		{"[![:]]", "a]", true}, {"[![:]]", ":]", false}, {"[[:x]:]", ":", false},
+		{"[[:x]:]", "x:]", true}, {"[[::]]", "[", false}, {"\\", "\\", false}, {"a\\", "a\\", false},
+		{"a\\", "a", false}, {"**\\", "\\", false}, {"\\", "", false},
+	};
+
+	static const char end[] = {'\\', '\0', '\0'};
+
+	(void)state;
+	check(rows, unit_nr(rows));
+	assert_false(us_glob_match(end, "", 1)); /* Its NUL is not what the backslash stands before. */
+}
+
 /** A long text and many stars of both kinds: a matcher that tries all ways, or calls itself, would not come back. */
 static void test_huge(void **state)
 {
@@ -306,7 +323,7 @@ int main(void)
 		cmocka_unit_test(test_class_slash),   cmocka_unit_test(test_named_classes),
 		cmocka_unit_test(test_open_classes),  cmocka_unit_test(test_backslash),
 		cmocka_unit_test(test_bytes),         cmocka_unit_test(test_huge),
-		cmocka_unit_test(test_against_slow),
+		cmocka_unit_test(test_against_slow),  cmocka_unit_test(test_unfinished),
 	};
 
 	return cmocka_run_group_tests_name("core/glob", tests, NULL, NULL);

@@ -30,6 +30,8 @@ int us_lock_destination(struct usync_job *job, int fd, bool whole)
 void us_unlock_destination(struct usync_job *job)
 {
 	if (job->lock_fd >= 0) {
+		/* By itself: the lock outlives a close while the directory, or a child's copy of it, is open. */
+		us_flock(job->lock_fd, LOCK_UN);
 		us_close(job->lock_fd);
 		job->lock_fd = -1;
 	}

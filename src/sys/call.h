@@ -59,7 +59,7 @@ int us_clone(int fd, int src);
 
 int us_ftruncate(int fd, uint64_t size);
 
-/** flock(2) without waiting: OPERATION is LOCK_SH or LOCK_EX; -EWOULDBLOCK when another has it. */
+/** flock(2) without waiting: OPERATION is LOCK_SH, LOCK_EX or LOCK_UN; -EWOULDBLOCK when another has it. */
 int us_flock(int fd, int operation);
 
 /** Another descriptor of the same open file (F_DUPFD_CLOEXEC). */

@@ -170,11 +170,20 @@ int opts_store_filter(struct opts *opts, const char *pattern, bool include)
 	return 0;
 }
 
-/** One line of a file of patterns. */
-static int store_line(struct opts *opts, char *line, bool include)
+/** What ended the reading of IN: 0 for its end; a line that there is no memory for sets no flag. */
+static int reading_error(FILE *in)
 {
-	size_t length = strlen(line);
+	int error = errno > 0 ? -errno : -EIO;
 
+	return ferror(in) != 0 || feof(in) == 0 ? error : 0;
+}
+
+/** One line, of LENGTH bytes, of a file of patterns. */
+static int store_line(struct opts *opts, char *line, size_t length, bool include)
+{
+	if (memchr(line, '\0', length) != NULL) {
+		return -EINVAL;
+	}
 	if (length > 0 && line[length - 1] == '\n') {
 		line[--length] = '\0';
 	}
@@ -196,7 +205,7 @@ static int file_error(FILE *err, const struct option_def *def, const char *path,
 {
 	fprintf(err, "uring-sync: --%s: ", def->name);
 	us_quote_write(err, path);
-	fprintf(err, ": %s\n", error == -EINVAL ? "a line without a pattern" : strerror(-error));
+	fprintf(err, ": %s\n", error == -EINVAL ? "a line without a pattern, or with a NUL" : strerror(-error));
 	return error;
 }
 
@@ -206,17 +215,18 @@ int opts_store_filter_file(struct opts *opts, const struct option_def *def, cons
 	FILE *in = is_stdin ? stdin : fopen(path, "re");
 	char *line = NULL;
 	size_t size = 0;
+	ssize_t length;
 	int ret = 0;
 
 	if (in == NULL) {
 		return file_error(err, def, path, -errno);
 	}
 	errno = 0;
-	while (ret == 0 && getline(&line, &size, in) >= 0) {
-		ret = store_line(opts, line, def->value != 0);
+	while (ret == 0 && (length = getline(&line, &size, in)) >= 0) {
+		ret = store_line(opts, line, (size_t)length, def->value != 0);
 	}
-	if (ret == 0 && !feof(in)) {
-		ret = errno > 0 ? -errno : -EIO;
+	if (ret == 0) {
+		ret = reading_error(in);
 	}
 	free(line);
 	if (!is_stdin) {
@@ -225,7 +235,28 @@ int opts_store_filter_file(struct opts *opts, const struct option_def *def, cons
 	return ret < 0 ? file_error(err, def, path, ret) : 0;
 }
 
-/** Read the names of IN into the list. */
+/** Put NAME on the list, which has room for *MAX. */
+static int store_name(struct opts *opts, const char *name, size_t *max)
+{
+	if (opts->job.nr_files == *max) {
+		size_t more = *max > 0 ? *max * 2 : 64;
+		char **files = reallocarray(opts->files, more, sizeof(*files));
+
+		if (files == NULL) {
+			return -ENOMEM;
+		}
+		opts->files = files;
+		*max = more;
+	}
+	opts->files[opts->job.nr_files] = strdup(name);
+	if (opts->files[opts->job.nr_files] == NULL) {
+		return -ENOMEM;
+	}
+	opts->job.nr_files++;
+	return 0;
+}
+
+/** Read the names of IN into the list.  @return 0, -EINVAL for a line with a NUL, or another negative errno. */
 static int read_names(struct opts *opts, FILE *in)
 {
 	int delimiter = opts->from0 ? '\0' : '\n';
@@ -233,41 +264,24 @@ static int read_names(struct opts *opts, FILE *in)
 	size_t size = 0;
 	size_t max = 0;
 	ssize_t length;
-	bool is_cut = false;
+	int ret = 0;
 
 	errno = 0;
-	while ((length = getdelim(&name, &size, delimiter, in)) > 0) {
+	while (ret == 0 && (length = getdelim(&name, &size, delimiter, in)) > 0) {
 		if (name[length - 1] == delimiter) {
 			name[--length] = '\0';
 		}
-		if (length == 0) {
-			continue;
+		if (memchr(name, '\0', (size_t)length) != NULL) {
+			ret = -EINVAL;
+		} else if (length > 0) {
+			ret = store_name(opts, name, &max);
 		}
-		is_cut = strlen(name) < (size_t)length;
-		if (is_cut) {
-			break;
-		}
-		if (opts->job.nr_files == max) {
-			size_t more = max > 0 ? max * 2 : 64;
-			char **files = reallocarray(opts->files, more, sizeof(*files));
-
-			if (files == NULL) {
-				break;
-			}
-			opts->files = files;
-			max = more;
-		}
-		opts->files[opts->job.nr_files] = strdup(name);
-		if (opts->files[opts->job.nr_files] == NULL) {
-			break;
-		}
-		opts->job.nr_files++;
+	}
+	if (ret == 0) {
+		ret = reading_error(in);
 	}
 	free(name);
-	if (length > 0) {
-		return is_cut ? -EILSEQ : -ENOMEM;
-	}
-	return feof(in) ? 0 : (errno > 0 ? -errno : -EIO); /* Also without memory for a line. */
+	return ret;
 }
 
 /** Describe the first name that leads out of the source. */
@@ -330,8 +344,7 @@ int opts_load_files(struct opts *opts, FILE *err)
 	if (ret < 0) {
 		fputs("uring-sync: --files-from: ", err);
 		us_quote_write(err, path);
-		fprintf(err, ": %s\n", ret == -EILSEQ ? "a line has a NUL in it: if they end the names, add -0"
-		                                      : strerror(-ret));
+		fprintf(err, ": %s\n", ret == -EINVAL ? "a line with a NUL; see --from0" : strerror(-ret));
 		return ret;
 	}
 	opts->job.only_files = true;

@@ -29,14 +29,15 @@ int opts_store_filter(struct opts *opts, const char *pattern, bool include);
 
 /**
  * Add the patterns of a file ("-": standard input), one a line; empty lines and those that begin with # or ; are
- * passed over, and "+ " or "- " before a pattern says which kind it is.
+ * passed over, and "+ " or "- " before a pattern says which kind it is.  A line with a NUL is a mistake.
  *
  * @return 0, or a negative errno after it was described on ERR.
  */
 int opts_store_filter_file(struct opts *opts, const struct option_def *def, const char *path, FILE *err);
 
 /**
- * Read the names of --files-from, if there is one ("-": standard input).
+ * Read the names of --files-from, if there is one ("-": standard input).  A NUL where they end with a newline is a
+ * mistake: all behind it would be lost.
  *
  * @return 0, or a negative errno after it was described on ERR.
  */

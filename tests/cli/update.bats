@@ -316,6 +316,9 @@ delete_trees() {
 	run -2 us --files-from out src dst
 	[[ $output == *"--files-from: '../x' is not valid"* ]]
 	run -2 us --files-from no-such-list src dst
+	printf 'a\0b\0' >nuls
+	run -2 us --files-from nuls src dst
+	[[ $output == *'--files-from: nuls: a line with a NUL; see --from0'* ]]
 	run -2 us --files-from out --delete src dst
 	[[ $output == *contradict* ]]
 	: >list

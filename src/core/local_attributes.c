@@ -50,7 +50,7 @@ static int owner_of(const struct us_handle *handle, uint64_t *owner)
 	int ret = us_statx(handle->fd, handle->name != NULL ? handle->name : "",
 	                   handle->name != NULL ? AT_SYMLINK_NOFOLLOW : AT_EMPTY_PATH, &stx);
 
-	if (ret == 0) {
+	if (ret >= 0) {
 		*owner = ((uint64_t)stx.stx_uid << 32) | stx.stx_gid;
 	}
 	return ret;

@@ -62,9 +62,10 @@ static void claim_link(const struct statx *stx, const char *name, const char *ta
 static struct us_link_waiter *settle(const struct statx *stx, const char *target)
 {
 	char *copy = target != NULL ? strdup(target) : NULL;
+	struct us_identity id = us_identity_of(stx);
 
 	assert_int_equal(copy == NULL, target == NULL);
-	return us_links_settle(links, stx, copy);
+	return us_links_settle(links, &id, copy);
 }
 
 /** Free WAITERS and give back their shares.  @return how many they were. */
@@ -283,9 +284,9 @@ static void run_name(uint64_t ino)
 		case US_LINK_FIRST:
 			/* Each third inode's first try fails: its name is lost, but not those that waited. */
 			if (atomic_fetch_add(&outcome[ino].firsts, 1) == 0 && ino % 3 == 0) {
-				waiters = us_links_settle(links, &stx, NULL);
+				waiters = settle(&stx, NULL);
 			} else {
-				waiters = us_links_settle(links, &stx, strdup("n"));
+				waiters = settle(&stx, "n");
 			}
 			nr += put_waiters(waiters);
 			break;

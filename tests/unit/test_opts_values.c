@@ -410,17 +410,30 @@ static void test_names_mistakes(void **state)
 		assert_non_null(strstr(described(), text));
 	}
 	forget();
-	opts.files_from = path;
-	opts.job.remove = true;
-	assert_int_equal(opts_load_files(&opts, err), -EINVAL);
-	assert_non_null(strstr(described(), "--delete"));
-	forget();
 	opts.files_from = "/no/such/file";
 	assert_int_equal(opts_load_files(&opts, err), -ENOENT);
 	forget();
 	opts.files_from = "/";
 	assert_int_equal(opts_load_files(&opts, err), -EISDIR);
 	assert_non_null(strstr(described(), strerror(EISDIR)));
+}
+
+/** Options that contradict each other. */
+static void test_together(void **state)
+{
+	(void)state;
+	forget();
+	opts.files_from = path;
+	assert_int_equal(opts_check_together(&opts, err), 0);
+	opts.job.remove = true;
+	assert_int_equal(opts_check_together(&opts, err), -EINVAL);
+	assert_non_null(strstr(described(), "--delete"));
+	forget();
+	opts.job.reflink = USYNC_REFLINK_ALWAYS;
+	assert_int_equal(opts_check_together(&opts, err), 0);
+	opts.job.sparse = USYNC_SPARSE_ALWAYS;
+	assert_int_equal(opts_check_together(&opts, err), -EINVAL);
+	assert_non_null(strstr(described(), "--sparse=always"));
 }
 
 /** Read a file that has no end, with little memory, as names or as patterns.  @return 0 when it was refused. */
@@ -491,6 +504,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_names_forgot_0, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names_mistakes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_together, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_freed, setup, teardown),
 	};

@@ -175,6 +175,8 @@ set_command()
 	*:cp) COMMAND=(rsync -a "$src/" "$DIR/dst/out/") ;;
 	*:bound) COMMAND=("$BIN/bound" -t "$BOUND_THREADS" "$src" "$DIR/dst/out") ;;
 	copy:ours) COMMAND=("$BINARY" "$src" "$DIR/dst/out") ;;
+	same:ours) COMMAND=("$BINARY" -a --no-preserve=xattr,acl,links "$src" "$DIR/dst/out") ;;
+	same:vs) COMMAND=("$VS" -a --no-preserve=xattr,acl,links "$src" "$DIR/dst/out") ;;
 	copy:vs) COMMAND=("$VS" "$src" "$DIR/dst/out") ;;
 	*:ours) COMMAND=("$BINARY" -a "$src" "$DIR/dst/out") ;;
 	*:vs) COMMAND=("$VS" -a "$src" "$DIR/dst/out") ;;
@@ -186,7 +188,7 @@ prepare_dst()
 {
 	local work=$1 src=$2
 	case $work in
-	again | changed) "$BINARY" --quiet -a "$src" "$DIR/dst/out" || die "cannot prepare the destination" ;;
+	again | same | changed) "$BINARY" --quiet -a "$src" "$DIR/dst/out" || die "cannot prepare the destination" ;;
 	*) return 0 ;;
 	esac
 	[ "$work" = changed ] || return 0

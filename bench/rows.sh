@@ -15,7 +15,8 @@
 # WORK, when it is not a copy with cp -r as the other:
 #   archive  -a against cp -a
 #   again    -a into a finished copy, against rsync -a
-#   changed  the same when one file in a hundred of the copy is not as it should be
+#   same     the same, with no more than rsync -a keeps: no extended attributes, ACLs and hard links
+#   changed  again, when one file in a hundred of the copy is not as it should be
 ROWS='
 s4k-cold    s4k     cold  ratio  5.5
 s4k-reads   s4k     cold  reads  3000
@@ -33,6 +34,8 @@ a-cold      s4k     cold  ratio  5      archive
 a-warm      s4k     warm  ratio  2.2    archive
 again-cold  s4k     cold  ratio  4      again
 again-warm  s4k     warm  ratio  3      again
+same-cold   s4k     cold  ratio  4      same
+same-warm   s4k     warm  ratio  3      same
 changed     s4k     warm  ratio  4      changed
 '
 

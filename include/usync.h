@@ -91,6 +91,12 @@ enum usync_reflink {
 	USYNC_REFLINK_NEVER,
 };
 
+/** What sums of contents are made with. */
+enum usync_hash {
+	USYNC_HASH_XXH128, /**< XXH3-128: finds what went wrong by accident; as xxhsum -H2 writes it. */
+	USYNC_HASH_SHA256, /**< SHA-256: finds what was changed on purpose, too. */
+};
+
 /** Which symbolic links are followed. */
 enum usync_follow {
 	USYNC_FOLLOW_NONE,    /**< They are copied as links. */
@@ -182,6 +188,13 @@ struct usync_options {
 	                            the destination when it is relative, or NULL; copied. */
 	const char *temp_dir;  /**< Where files that replace others are written until they are complete; on another
 	                            file system than they, it is not used.  A path likewise; copied. */
+	const char *journal;   /**< A file, made if missing, that tells what is complete (--resume): a job with the same journal,
+	                            sources, destination and attributes goes on where one was stopped.  NULL: none; copied. */
+	bool fsync;            /**< What the job says to be complete is on the disk: by its end, and in its journal. */
+	bool verify;           /**< When all is copied, read back what was written and hold it against what was read. */
+	const char *checksum_file; /**< Where a line with the sum and the path of each regular file goes, or NULL; copied.  Files that
+	                            are in the destination already are compared with the source, and so read. */
+	enum usync_hash hash;  /**< For both. */
 	uint64_t max_delete;
 	uint32_t max_errors;   /**< So many entries that failed stop the job, with -EIO; 0: no limit. */
 	uint64_t max_rate;     /**< Bytes of contents written a second, USYNC_RATE_MIN or more; 0: no limit. */
@@ -222,6 +235,7 @@ struct usync_stats {
 	uint64_t not_deleted; /**< Deletions left out because of max_delete. */
 	uint64_t skipped;     /**< Entries left out by a rule that was asked for; what lies below them is not counted. */
 	uint64_t bytes;       /**< Bytes of file contents written. */
+	uint64_t verified;    /**< Files that were read back and are what was read from the source. */
 	uint64_t failed;      /**< Entries that could not be copied. */
 	uint64_t vanished;    /**< Entries that were gone before they could be copied. */
 	uint64_t elapsed_ns;  /**< Time since the start, or from the start to the end. */

@@ -93,6 +93,7 @@ void lines_summary(FILE *out, const struct usync_stats *stats, enum lines_end en
 	print_count(out, stats->skipped, "skipped");
 	print_count(out, stats->deleted, "deleted");
 	print_count(out, stats->not_deleted, "not deleted");
+	print_count(out, stats->verified, "verified");
 	fprintf(out, "%" PRIu64 " failed, %" PRIu64 " vanished in %.2f s (%.0f files/s)\n", stats->failed,
 	        stats->vanished, seconds, rate);
 }
@@ -112,6 +113,7 @@ void lines_stats(FILE *out, const struct usync_stats *stats)
 		{"Skipped", stats->skipped},
 		{"Deleted", stats->deleted},
 		{"Not deleted", stats->not_deleted},
+		{"Verified", stats->verified},
 		{"Failed", stats->failed},
 		{"Vanished", stats->vanished},
 		{"Bytes copied", stats->bytes},

@@ -11,6 +11,7 @@ static const char *const category_titles[CATEGORY_NR] = {
 	[CATEGORY_CHOICE] = "What is copied",
 	[CATEGORY_UPDATE] = "What becomes of files that exist",
 	[CATEGORY_SPEED] = "How the copy is done",
+	[CATEGORY_TRUST] = "What can be relied on",
 	[CATEGORY_OUTPUT] = "What is printed",
 };
 

@@ -322,6 +322,11 @@ int opts_check_together(const struct opts *opts, FILE *err)
 		             "source's blocks has its holes\n", job->sparse == USYNC_SPARSE_ALWAYS ? "always" : "never");
 		return -EINVAL;
 	}
+	if (job->reflink == USYNC_REFLINK_ALWAYS && (job->verify || job->checksum_file != NULL)) {
+		fprintf(err, "uring-sync: --reflink=always and --%s contradict each other: what shares the source's blocks is "
+		             "not read\n", job->verify ? "verify" : "checksum-file");
+		return -EINVAL;
+	}
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/us.h"
 #include "core/job.h"
+#include "core/leftovers.h"
 #include "core/local_sink.h"
 #include "core/worker.h"
 #include "sys/call.h"
@@ -51,6 +52,7 @@ int us_backup_keep(struct us_worker *worker, int dirfd, const char *name)
 	if (ret < 0) {
 		return ret;
 	}
+	us_leftovers_announce(worker->job);
 	us_local_temp_name(worker, ++worker->temp_number, temp);
 	ret = us_linkat(dirfd, name, dirfd, temp);
 	if (ret == -ENOENT) {

@@ -25,6 +25,8 @@ enum us_file_kind {
 	US_FILE_ATTRIBUTES, /**< The contents are right: only the attributes in changes are set. */
 };
 
+struct us_digest;
+struct us_part;
 struct us_xattrs;
 
 /**
@@ -65,6 +67,8 @@ struct us_file {
 	int pipe[2];      /**< With splice: where the bytes are instead of in data; -1 otherwise. */
 	uint32_t piped;   /**< Bytes put into the pipe and not taken out again. */
 
+	struct us_digest *digest; /**< With job->digests: of what was read of it, or NULL; freed when it is returned. */
+
 	/* The source's own. */
 	int src_state;
 	int src_fd;
@@ -85,6 +89,8 @@ struct us_file {
 	bool created;         /**< There is a file of ours under dst_name or the temporary name. */
 	bool replaces;        /**< It is under the temporary name, to be renamed. */
 	bool failed;          /**< Reported already; only closing is left. */
+	struct us_part *part; /**< With a journal: its way is kept account of (part.h), or NULL. */
+	bool is_recorded;     /**< The journal knows already that it is complete. */
 	uint64_t temp_number; /**< Makes the temporary name. */
 	int temp_fd;          /**< The directory of the temporary name. */
 };

@@ -8,13 +8,17 @@
 #include "core/dry_sink.h"
 #include "core/extra_dirs.h"
 #include "core/feed.h"
+#include "core/leftovers.h"
 #include "core/links.h"
 #include "core/local_sink.h"
 #include "core/local_source.h"
 #include "core/lock.h"
+#include "core/manifest.h"
 #include "core/policy.h"
+#include "core/progress.h"
 #include "core/report.h"
 #include "core/target.h"
+#include "core/verify.h"
 #include "core/worker.h"
 #include "sys/nofile.h"
 
@@ -60,7 +64,8 @@ static void settle(struct usync_job *job)
 	job->chunk = options->chunk_size > 0 ? (uint32_t)options->chunk_size : US_POLICY_CHUNK;
 	job->chunk = us_pace_chunk(options->max_rate, job->chunk);
 	job->pace.rate = options->max_rate;
-	job->splice = options->copy == USYNC_COPY_SPLICE;
+	job->digests = !options->dry_run && (options->verify || options->checksum_file != NULL);
+	job->splice = options->copy == USYNC_COPY_SPLICE && !job->digests;
 	switch (options->io) {
 	case USYNC_IO_ASYNC:
 		job->io_mode = US_IO_ASYNC;
@@ -166,6 +171,8 @@ static void release(struct usync_job *job)
 	for (unsigned int i = 0; job->workers != NULL && i < job->nr_workers; i++) {
 		us_worker_fini(&job->workers[i]);
 	}
+	us_progress_free(job);
+	us_manifest_free(job);
 	us_feed_free(job->feed);
 	us_extra_dirs_close(job);
 	us_unlock_destination(job);
@@ -234,7 +241,17 @@ int us_job_start(struct usync_job *job)
 		ret = us_target_open(job);
 	}
 	if (ret == 0) {
+		ret = us_progress_open(job);
+	}
+	if (ret == 0) {
+		ret = us_manifest_open(job);
+	}
+	if (ret == 0) {
+		us_leftovers_begin(job);
 		note_choices(job);
+		ret = us_progress_start(job);
+	}
+	if (ret == 0) {
 		ret = start_threads(job);
 	}
 	if (ret < 0) {
@@ -259,6 +276,10 @@ int us_job_wait(struct usync_job *job)
 			pthread_join(job->workers[i].thread, NULL);
 		}
 	}
+	us_verify(job);
+	us_manifest_finish(job);
+	us_progress_finish(job);
+	us_leftovers_end(job);
 	atomic_store(&job->ended_ns, us_clock_ns());
 	job->state = US_JOB_ENDED;
 	us_report_lacks(job);

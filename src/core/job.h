@@ -21,6 +21,8 @@
 
 struct us_feed;
 struct us_links;
+struct us_manifest;
+struct us_progress;
 struct us_sink_ops;
 struct us_source_ops;
 struct us_worker;
@@ -60,6 +62,8 @@ struct usync_job {
 	char *suffix;                 /**< options.suffix, or its default. */
 	char *link_dest;              /**< What options.link_dest points to. */
 	char *temp_dir;               /**< What options.temp_dir points to. */
+	char *checksum_file;          /**< What options.checksum_file points to. */
+	char *journal;                /**< What options.journal points to. */
 
 	/* Settled by us_job_start() and then only read. */
 	const struct us_source_ops *source;
@@ -71,6 +75,9 @@ struct usync_job {
 	struct us_keep keep;
 	struct us_filter filter;
 	struct us_filelist *files;  /**< NULL: all. */
+	struct us_progress *progress; /**< NULL: neither --resume nor --fsync. */
+	bool digests;               /**< Sums of contents are taken. */
+	struct us_manifest *manifest; /**< With digests. */
 	struct us_links *links;     /**< NULL when hard links are not kept. */
 	uint32_t chunk;
 	struct us_pace pace;
@@ -82,6 +89,12 @@ struct usync_job {
 	struct us_identity *src_roots; /**< Directories that the user named: never to be written into. */
 	size_t nr_src_roots;
 	int lock_fd;                 /**< Holds the lock on the destination, or -1. */
+	bool lock_whole;             /**< No other run has a share in it. */
+	bool sweeps;                 /**< Temporary files of earlier runs are looked for. */
+	pthread_mutex_t mark_lock;
+	atomic_bool marked;          /**< It is announced that there may be temporary files. */
+	atomic_bool sweep_noted;     /**< That some could not be removed was said. */
+	struct us_identity mark;     /**< What announces it (leftovers.h); ino 0: nothing. */
 	int temp_fd;                 /**< Where temporary names go; -1: beside what they are for. */
 	bool temp_acl;               /**< New entries there take a default ACL. */
 	struct us_identity spared[2]; /**< Directories that --delete leaves: the temporary one, the reference. */
@@ -92,6 +105,8 @@ struct usync_job {
 	atomic_uint nr_listings;
 	atomic_uint_fast64_t nr_deletes;     /**< With limit_delete: deletions taken from what is allowed. */
 	atomic_uint_fast64_t nr_not_deleted; /**< And those that were too many. */
+	atomic_uint_fast64_t nr_verified;
+	atomic_uint_fast64_t nr_unverified;  /**< They count as failed. */
 	atomic_uint_fast64_t nr_errors;      /**< Failed entries, as far as max_errors counts them. */
 	struct us_worker *_Atomic workers;
 	struct us_dir *root;        /**< Freed by the worker that completes it. */

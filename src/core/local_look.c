@@ -6,6 +6,7 @@
 #include "core/file.h"
 #include "core/job.h"
 #include "core/keep.h"
+#include "core/progress.h"
 #include "core/reference.h"
 #include "core/report.h"
 #include "core/worker.h"
@@ -57,6 +58,12 @@ static int judge(struct us_worker *worker, struct us_file *file)
 	file->verdict = us_compare(&job->options, &file->stx, &file->dst_stx, &file->changes);
 	if (file->verdict == US_VERDICT_SKIP || (file->changes & USYNC_CHANGE_NEW) != 0) {
 		return 0;
+	}
+	if (S_ISREG(file->stx.stx_mode)) {
+		us_progress_judge(worker, file);
+		if (file->verdict == US_VERDICT_SAME && job->options.checksum_file != NULL && job->digests) {
+			file->verdict = US_VERDICT_COMPARE; /* For its sum it is read. */
+		}
 	}
 	file->changes |= us_keep_changes(&job->keep, &file->stx, &file->dst_stx, job->options.modify_window,
 	                                 &lacks);

@@ -15,7 +15,9 @@
 #include "core/dir.h"
 #include "core/job.h"
 #include "core/keep.h"
+#include "core/leftovers.h"
 #include "core/mirror.h"
+#include "core/progress.h"
 #include "core/reference.h"
 #include "core/report.h"
 #include "core/worker.h"
@@ -155,6 +157,7 @@ bool us_local_admit_owner(struct us_dir *dir)
 static void after_stat(struct us_worker *worker, struct us_dir_open *opening)
 {
 	struct us_dir *dir = opening->dir;
+	int ret;
 
 	if (opening->op.res < 0) {
 		fail(worker, opening, "stat", opening->op.res);
@@ -163,6 +166,14 @@ static void after_stat(struct us_worker *worker, struct us_dir_open *opening)
 	if (!dir->dst_new && is_in_source(worker->job, dir, &opening->dst_stx)) {
 		fail(worker, opening, "copy: it is a source itself", 0);
 		return;
+	}
+	ret = us_progress_add_dir(worker->job, opening->fd[US_DST], &opening->dst_stx);
+	if (ret < 0) {
+		fail(worker, opening, "open its file system", ret);
+		return;
+	}
+	if (!dir->dst_new) {
+		us_leftovers_sweep(worker, dir, opening->fd[US_DST]);
 	}
 	us_local_know_dst(worker->job, dir, &opening->dst_stx);
 	/* One just made has its parent's default ACL, if the parent has one (acl(5)). */

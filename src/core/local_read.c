@@ -17,7 +17,9 @@
 #include "base/us.h"
 #include "core/file.h"
 #include "core/job.h"
+#include "core/manifest.h"
 #include "core/report.h"
+#include "core/sink.h"
 #include "core/worker.h"
 #include "sys/call.h"
 #include "sys/fstype.h"
@@ -254,19 +256,29 @@ static bool may_clone(const struct usync_job *job, const struct us_file *file)
 	bool is_wanted = options->reflink == USYNC_REFLINK_ALWAYS ||
 	                 (options->reflink == USYNC_REFLINK_AUTO && options->sparse == USYNC_SPARSE_AUTO);
 
-	return is_wanted && file->verdict == US_VERDICT_COPY && file->stx.stx_size > 0 &&
+	return is_wanted && !job->digests && file->verdict == US_VERDICT_COPY && file->stx.stx_size > 0 &&
 	       !atomic_load_explicit(&job->no_clone, memory_order_relaxed);
 }
 
 /** From FILE's first byte, which it may be for the second time: after a comparison, a failed clone or a change. */
 static void begin_reading(struct us_worker *worker, struct us_file *file)
 {
-	if (may_clone(worker->job, file)) {
+	int ret;
+
+	if (worker->job->progress != NULL && file->verdict == US_VERDICT_COPY && worker->job->sink->resume != NULL) {
+		worker->job->sink->resume(worker, file);
+	}
+	if (file->offset == 0 && may_clone(worker->job, file)) {
 		file->clone = true;
 		us_worker_filled(worker, file);
 		return;
 	}
 	settle_holes(worker, file);
+	ret = us_manifest_begin(worker, file, file->offset);
+	if (ret < 0) {
+		us_local_lose(worker, file, "take its sum", ret);
+		return;
+	}
 	read_part(worker, file);
 }
 
@@ -359,6 +371,9 @@ static void after_read(struct us_worker *worker, struct us_file *file)
 		return;
 	}
 	file->length = (uint32_t)file->op.res;
+	if (file->digest != NULL) {
+		us_digest_add(file->digest, file->offset, file->data, file->length);
+	}
 	end = file->offset + file->length;
 	is_past = end > size && !file->sizeless;
 	file->eof = file->length == 0 || (end == size && file->length < file->op.len);

@@ -6,6 +6,7 @@
 #include "core/backup.h"
 #include "core/file.h"
 #include "core/job.h"
+#include "core/leftovers.h"
 #include "core/mirror.h"
 #include "core/report.h"
 #include "core/worker.h"
@@ -34,6 +35,8 @@ int us_local_temp_dir(const struct us_worker *worker, struct us_file *file)
 {
 	const struct usync_job *job = worker->job;
 	bool elsewhere = job->temp_fd >= 0 && !atomic_load_explicit(&job->no_temp_dir, memory_order_relaxed);
+
+	us_leftovers_announce(worker->job);
 
 	file->temp_fd = elsewhere ? job->temp_fd : file->dir->fd[US_DST];
 	return file->temp_fd;
@@ -69,7 +72,7 @@ int us_local_take_name(struct us_worker *worker, struct us_file *file, const cha
 		return kept;
 	}
 	*what = "rename";
-	us_local_temp_name(worker, file->temp_number, temp);
+	us_local_temp_of(worker, file, temp);
 	ret = us_renameat(file->temp_fd, temp, dirfd, file->dst_name);
 	if (ret < 0 && kept > 0) {
 		int undone = us_backup_undo(worker, dirfd, file->dst_name);

@@ -97,6 +97,7 @@ const struct us_sink_ops us_local_sink = {
 	.open_dir = us_local_open_dst,
 	.look = us_local_look,
 	.put = local_put,
+	.resume = us_local_resume,
 	.restart = us_local_restart,
 	.abandon = us_local_abandon,
 	.finish_dir = us_local_finish_dst,

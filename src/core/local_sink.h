@@ -116,6 +116,12 @@ void us_local_write(struct us_worker *worker, struct us_file *file);
 /** local_write.c: a name for what is to be renamed when it is complete; NUMBER is new in this worker. */
 void us_local_temp_name(const struct us_worker *worker, uint64_t number, char name[US_TEMP_SIZE]);
 
+/** local_write.c: the temporary name that FILE has. */
+void us_local_temp_of(const struct us_worker *worker, const struct us_file *file, char name[US_TEMP_SIZE]);
+
+/** local_write.c: see us_sink_ops.resume. */
+void us_local_resume(struct us_worker *worker, struct us_file *file);
+
 /**
  * local_replace.c: a directory has FILE's name: delete it, if the user lets us.
  * @return 0 when there is none (any more), or a negative errno: -EISDIR.

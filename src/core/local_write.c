@@ -17,6 +17,7 @@
 #include "core/file.h"
 #include "core/job.h"
 #include "core/pace.h"
+#include "core/part.h"
 #include "core/reference.h"
 #include "core/report.h"
 #include "core/worker.h"
@@ -59,6 +60,15 @@ void us_local_temp_name(const struct us_worker *worker, uint64_t number, char na
 	         (unsigned long long)number);
 }
 
+void us_local_temp_of(const struct us_worker *worker, const struct us_file *file, char name[US_TEMP_SIZE])
+{
+	if (file->part != NULL) {
+		snprintf(name, US_TEMP_SIZE, "%s", us_part_name(file->part));
+	} else {
+		us_local_temp_name(worker, file->temp_number, name);
+	}
+}
+
 /** True unless it is certain that NAME is not FILE any more: another run may have put its own there. */
 static bool is_ours(const struct us_file *file, int dirfd, const char *name)
 {
@@ -91,11 +101,11 @@ static void remove_file(struct us_worker *worker, struct us_file *file)
 	int dirfd = file->dir->fd[US_DST];
 
 	if (file->replaces) {
-		us_local_temp_name(worker, file->temp_number, temp);
+		us_local_temp_of(worker, file, temp);
 		name = temp;
 		dirfd = file->temp_fd;
 	}
-	if (file->created && is_ours(file, dirfd, name)) {
+	if (file->created && !us_part_is_kept(worker, file) && is_ours(file, dirfd, name)) {
 		int ret = us_unlinkat(dirfd, name, 0);
 
 		if (ret < 0 && ret != -ENOENT) {
@@ -239,6 +249,7 @@ static void after_write(struct us_worker *worker, struct us_file *file)
 		return;
 	}
 	file->written += (uint32_t)res;
+	us_part_wrote(file, file->offset + file->written);
 	if (file->op.kind == US_OP_SPLICE) {
 		file->piped -= (uint32_t)res;
 	}
@@ -324,6 +335,9 @@ static void after_create(struct us_worker *worker, struct us_file *file)
 	}
 	file->dst_fd = file->op.res;
 	file->created = true;
+	if (file->replaces) {
+		us_part_begin(worker, file);
+	}
 	file->dst_state = WRITING; /* Though its first bytes may be a hole, which no op writes. */
 	if (file->clone) {
 		share_blocks(worker, file);
@@ -363,8 +377,10 @@ static void after_close(struct us_worker *worker, struct us_file *file)
 	if (file->replaces) {
 		ret = us_local_take_name(worker, file, &what);
 		if (ret == -EXDEV && us_local_is_elsewhere(worker, file)) {
-			us_local_temp_name(worker, file->temp_number, temp);
+			us_local_temp_of(worker, file, temp);
 			us_unlinkat(file->temp_fd, temp, 0);
+			us_part_void(worker, file);
+			us_part_end(worker, file);
 			us_local_leave_temp_dir(worker, file);
 			begin_again(worker, file);
 			return;
@@ -409,8 +425,12 @@ bool us_local_is_begun(const struct us_file *file)
 void us_local_create(struct us_worker *worker, struct us_file *file)
 {
 	us_local_admit_owner(file->dir);
-	file->op = create_op(worker, file, file->dir->fd[US_DST], file->dst_name);
 	file->dst_state = CREATING;
+	if (us_part_wanted(worker, file)) {
+		file->op.res = -EEXIST; /* What may be left half-way has no final name. */
+		return;
+	}
+	file->op = create_op(worker, file, file->dir->fd[US_DST], file->dst_name);
 	file->is_queued = us_io_start(&worker->io, &file->op) == US_QUEUED;
 }
 
@@ -484,10 +504,20 @@ void us_local_restart(struct us_worker *worker, struct us_file *file)
 	} else if (file->dst_fd >= 0) {
 		ret = us_ftruncate(file->dst_fd, 0);
 	}
+	us_part_void(worker, file);
 	if (ret < 0) {
 		us_local_fail(worker, file, "set size", ret);
 	} else {
 		us_worker_drained(worker, file);
+	}
+}
+
+void us_local_resume(struct us_worker *worker, struct us_file *file)
+{
+	if (!us_local_is_begun(file) && us_part_adopt(worker, file)) {
+		file->dst_state = WRITING;
+		file->created = true;
+		file->replaces = true;
 	}
 }
 

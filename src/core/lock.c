@@ -16,6 +16,7 @@ int us_lock_destination(struct usync_job *job, int fd, bool whole)
 	if (ret == -EWOULDBLOCK) {
 		return -EBUSY;
 	}
+	job->lock_whole = ret == 0 && whole;
 	if (ret == 0) {
 		/* FD may be closed while the job runs, when descriptors are short. */
 		job->lock_fd = us_dup(fd);
@@ -25,6 +26,20 @@ int us_lock_destination(struct usync_job *job, int fd, bool whole)
 		us_report_note(job, "the destination can't be locked (%s)", strerrordesc_np(-ret));
 	}
 	return 0;
+}
+
+bool us_lock_whole(struct usync_job *job)
+{
+	if (job->lock_fd < 0) {
+		return false;
+	}
+	if (!job->lock_whole && us_flock(job->lock_fd, LOCK_EX) == 0) {
+		job->lock_whole = true;
+	}
+	if (!job->lock_whole) {
+		us_flock(job->lock_fd, LOCK_SH); /* The attempt may have cost this run its share (flock(2)). */
+	}
+	return job->lock_whole;
 }
 
 void us_unlock_destination(struct usync_job *job)

@@ -19,6 +19,9 @@ struct usync_job;
  */
 int us_lock_destination(struct usync_job *job, int fd, bool whole);
 
+/** Have it for this run alone, if no other has a share in it.  @return false when one has, or there is no lock. */
+bool us_lock_whole(struct usync_job *job);
+
 /** Give it back, if there is one. */
 void us_unlock_destination(struct usync_job *job);
 

@@ -10,6 +10,7 @@
 #include "core/dir.h"
 #include "core/entry_path.h"
 #include "core/job.h"
+#include "core/leftovers.h"
 #include "core/local_sink.h"
 #include "core/report.h"
 #include "core/worker.h"
@@ -95,6 +96,14 @@ static bool is_spared(const struct usync_job *job, int dirfd, const char *name)
 	       (us_identity_is(&job->spared[0], &stx) || us_identity_is(&job->spared[1], &stx));
 }
 
+/** The last name of PATH. */
+static const char *last_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
+}
+
 /** True when NAME in DIRFD is protected: by a filter, as a backup, or because it is in use. */
 static bool is_protected(const struct sweep *sweep, int dirfd, const char *name, bool is_dir)
 {
@@ -106,7 +115,8 @@ static bool is_protected(const struct sweep *sweep, int dirfd, const char *name,
 	if (is_dir && is_spared(job, dirfd, name)) {
 		return true;
 	}
-	return us_filter_excludes(&job->filter, sweep->path.text, name, is_dir);
+	return (!is_dir && us_leftovers_is_used(job, last_name(name))) ||
+	       us_filter_excludes(&job->filter, sweep->path.text, name, is_dir);
 }
 
 /** Go down into NAME. @return 0 or a negative errno. */

@@ -53,4 +53,13 @@
 /** Directories that keep their descriptors while no one uses them. */
 #define US_POLICY_OPEN_DIRS 4096u
 
+/** Files from this size on are gone on with by the next run, when there is a journal. */
+#define US_POLICY_PART_BYTES (16u << 20)
+
+/** How often the journal is written. */
+#define US_POLICY_JOURNAL_SECONDS 1
+
+/** The same when everything is brought to the disk first. */
+#define US_POLICY_SYNC_SECONDS 5
+
 #endif /* US_CORE_POLICY_H */

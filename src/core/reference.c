@@ -100,6 +100,10 @@ static void after_look(struct us_op *op, void *context)
 		return;
 	}
 	verdict = us_compare_entries(&worker->job->options, &file->stx, &file->dst_stx, &changes);
+	if (verdict == US_VERDICT_SAME && S_ISREG(file->stx.stx_mode) && worker->job->options.checksum_file != NULL &&
+	    worker->job->digests) {
+		verdict = US_VERDICT_COMPARE; /* For its sum it is read. */
+	}
 	if (verdict != US_VERDICT_COPY && has_attributes(worker, file, &file->dst_stx)) {
 		file->is_reference = verdict == US_VERDICT_COMPARE;
 		file->verdict = verdict == US_VERDICT_COMPARE ? US_VERDICT_COMPARE : US_VERDICT_LINK;

@@ -65,21 +65,46 @@ static bool is_final(enum us_side side, int error)
 	}
 }
 
-void us_report_stop(struct usync_job *job, const struct us_place *place, const char *what, int error)
+void us_report_stop_at(struct usync_job *job, const char *path, const char *what, int error)
 {
 	int none = 0;
-	char *path;
 
 	if (!atomic_compare_exchange_strong(&job->error, &none, error)) {
 		return;
 	}
-	path = us_dir_path(place->dir, place->name, place->side);
-	if (asprintf(&job->error_text, "%s: %s: %s", path != NULL ? path : no_path, what,
-	             strerrordesc_np(-error)) < 0) {
+	if (asprintf(&job->error_text, "%s: %s: %s", path, what, strerrordesc_np(-error)) < 0) {
 		job->error_text = NULL;
 	}
-	free(path);
 	atomic_store(&job->stopping, true);
+}
+
+void us_report_stop(struct usync_job *job, const struct us_place *place, const char *what, int error)
+{
+	char *path = us_dir_path(place->dir, place->name, place->side);
+
+	us_report_stop_at(job, path != NULL ? path : no_path, what, error);
+	free(path);
+}
+
+void us_report_unverified(struct usync_job *job, const char *name, const char *what, int error)
+{
+	struct usync_event event = {.type = USYNC_EVENT_FAILED, .name = name, .what = what, .error = -error};
+	char *path;
+
+	atomic_fetch_add(&job->nr_unverified, 1);
+	if (asprintf(&path, "%s/%s", job->destination, name) < 0) {
+		path = NULL;
+	}
+	event.path = path != NULL ? path : no_path;
+	send_event(job, &event);
+	free(path);
+}
+
+void us_report_file_failed(struct usync_job *job, const char *path, const char *what, int error)
+{
+	us_count(&job->workers[0].counts.failed, 1);
+	send_event(job, &(struct usync_event){
+		.type = USYNC_EVENT_FAILED, .path = path, .what = what, .error = -error});
 }
 
 /** One more entry failed: that may be one too many. */

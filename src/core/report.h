@@ -74,4 +74,13 @@ void us_report_note(struct usync_job *job, const char *format, ...) __attribute_
  */
 void us_report_stop(struct usync_job *job, const struct us_place *place, const char *what, int error);
 
+/** The same with a path as it is.  May be called from any thread. */
+void us_report_stop_at(struct usync_job *job, const char *path, const char *what, int error);
+
+/** NAME, from the root of the destination, is not what was read from the source.  May be called from any thread. */
+void us_report_unverified(struct usync_job *job, const char *name, const char *what, int error);
+
+/** A file of the job's own failed, that is no entry of the tree; the workers have ended. */
+void us_report_file_failed(struct usync_job *job, const char *path, const char *what, int error);
+
 #endif /* US_CORE_REPORT_H */

@@ -38,6 +38,12 @@ struct us_sink_ops {
 	 */
 	bool (*put)(struct us_worker *worker, struct us_file *first, bool wait);
 
+	/**
+	 * FILE is about to be read: where an earlier run has left a part of it, go on with that and set file->offset to
+	 * where.  NULL: no run leaves any.
+	 */
+	void (*resume)(struct us_worker *worker, struct us_file *file);
+
 	/** FILE changed while it was read: what there is of it is void, and us_worker_drained() has it read again. */
 	void (*restart)(struct us_worker *worker, struct us_file *file);
 

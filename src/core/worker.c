@@ -16,8 +16,10 @@
 #include "base/us.h"
 #include "core/feed.h"
 #include "core/job.h"
+#include "core/manifest.h"
 #include "core/pace.h"
 #include "core/policy.h"
+#include "core/progress.h"
 #include "core/report.h"
 #include "core/sink.h"
 #include "core/source.h"
@@ -153,6 +155,7 @@ void us_worker_return_file(struct us_worker *worker, struct us_file *file)
 	put_slice(worker, file->slice);
 	free(file->xattrs);
 	free(file->target);
+	us_digest_free(file->digest);
 	file->next = worker->free;
 	worker->free = file;
 	worker->nr_files--;
@@ -197,6 +200,12 @@ void us_worker_drained(struct us_worker *worker, struct us_file *file)
 
 void us_worker_finished(struct us_worker *worker, struct us_file *file)
 {
+	if (worker->job->progress != NULL) {
+		us_progress_leave(worker, file);
+	}
+	if (worker->job->manifest != NULL) {
+		us_manifest_leave(worker, file);
+	}
 	worker->job->source->close(worker, file);
 }
 

@@ -38,8 +38,12 @@ static int check_options(const struct usync_options *options)
 	    (options->chown_group && options->chown_gid == UINT32_MAX)) {
 		return -EINVAL;
 	}
-	if (options->reflink == USYNC_REFLINK_ALWAYS && options->sparse != USYNC_SPARSE_AUTO) {
-		return -EINVAL; /* A clone's holes are its source's. */
+	if (options->reflink == USYNC_REFLINK_ALWAYS &&
+	    (options->sparse != USYNC_SPARSE_AUTO || options->verify || options->checksum_file != NULL)) {
+		return -EINVAL; /* A clone's holes are its source's, and its bytes are not read. */
+	}
+	if (options->hash > USYNC_HASH_SHA256) {
+		return -EINVAL;
 	}
 	if (options->suffix != NULL && (options->suffix[0] == '\0' || strchr(options->suffix, '/') != NULL)) {
 		return -EINVAL;
@@ -135,11 +139,18 @@ int usync_job_new(struct usync_job **job, const struct usync_options *options,
 	new->options.filters = NULL; /* The job's own, when they have been copied. */
 	new->options.nr_filters = 0;
 	pthread_mutex_init(&new->event_lock, NULL);
+	pthread_mutex_init(&new->mark_lock, NULL);
 	new->temp_fd = -1;
 	new->lock_fd = -1;
 	ret = copy_text(&new->options.link_dest, &new->link_dest);
 	if (ret == 0) {
 		ret = copy_text(&new->options.temp_dir, &new->temp_dir);
+	}
+	if (ret == 0) {
+		ret = copy_text(&new->options.journal, &new->journal);
+	}
+	if (ret == 0) {
+		ret = copy_text(&new->options.checksum_file, &new->checksum_file);
 	}
 	if (ret == 0) {
 		ret = copy_text(&new->options.chmod, &new->chmod);
@@ -220,6 +231,8 @@ void usync_job_stats(const struct usync_job *job, struct usync_stats *stats)
 		stats->vanished += load(&counts->vanished);
 	}
 	stats->not_deleted = load(&job->nr_not_deleted);
+	stats->verified = load(&job->nr_verified);
+	stats->failed += load(&job->nr_unverified);
 	if (start != 0) {
 		stats->elapsed_ns = (end != 0 ? end : us_clock_ns()) - start;
 	}
@@ -247,9 +260,12 @@ void usync_job_free(struct usync_job *job)
 	free(job->chmod);
 	free(job->link_dest);
 	free(job->temp_dir);
+	free(job->journal);
+	free(job->checksum_file);
 	free_filters(job);
 	free(job->error_text);
 	pthread_mutex_destroy(&job->event_lock);
+	pthread_mutex_destroy(&job->mark_lock);
 	free(job);
 }
 

@@ -209,6 +209,26 @@ int us_ftruncate(int fd, uint64_t size)
 	return call_retry("ftruncate", ftruncate(fd, (off_t)size));
 }
 
+int us_append(int fd, const void *buf, uint32_t len)
+{
+	return call_retry("append", (int)write(fd, buf, len));
+}
+
+int us_fdatasync(int fd)
+{
+	return call_retry("fdatasync", fdatasync(fd));
+}
+
+int us_syncfs(int fd)
+{
+	return call_retry("syncfs", syncfs(fd));
+}
+
+int us_drop_cache(int fd)
+{
+	return -posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
 int us_flock(int fd, int operation)
 {
 	return call_retry("flock", flock(fd, operation | LOCK_NB));

@@ -59,6 +59,18 @@ int us_clone(int fd, int src);
 
 int us_ftruncate(int fd, uint64_t size);
 
+/** write(2) of at most LEN bytes to a file opened with O_APPEND: how many were written. */
+int us_append(int fd, const void *buf, uint32_t len);
+
+/** fdatasync(2). */
+int us_fdatasync(int fd);
+
+/** syncfs(2): since Linux 5.8 it also tells of what could not be written since FD was opened. */
+int us_syncfs(int fd);
+
+/** Let the page cache forget the clean pages of FD (POSIX_FADV_DONTNEED). */
+int us_drop_cache(int fd);
+
 /** flock(2) without waiting: OPERATION is LOCK_SH, LOCK_EX or LOCK_UN; -EWOULDBLOCK when another has it. */
 int us_flock(int fd, int operation);
 

@@ -102,7 +102,7 @@ load lib
 	run -0 us -a --stats src dst
 	for row in 'Files copied: 1' 'Directories: 2' 'Symbolic links copied: 1' \
 		'Devices, FIFOs and sockets made: 1' 'Hard links made: 1' 'Unchanged: 0' 'Skipped: 0' \
-		'Deleted: 0' 'Not deleted: 0' 'Failed: 0' 'Vanished: 0' 'Bytes copied: 4'; do
+		'Deleted: 0' 'Not deleted: 0' 'Verified: 0' 'Failed: 0' 'Vanished: 0' 'Bytes copied: 4'; do
 		[[ $'\n'$output$'\n' == *$'\n'"$row"$'\n'* ]]
 	done
 	run -0 us -a --stats --quiet src dst

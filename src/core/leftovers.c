@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* Only names that this program makes are removed: ".uring-sync.", a run's number, a worker's, and a file's, all in hex. */
+#include "core/leftovers.h"
+
+#include "base/us.h"
+#include "core/dir.h"
+#include "core/job.h"
+#include "core/local_sink.h"
+#include "core/lock.h"
+#include "core/progress.h"
+#include "core/report.h"
+#include "core/worker.h"
+#include "sys/call.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+/** Hexadecimal digits as this program writes them. */
+#define HEX "0123456789abcdef"
+
+/** True when NAME is one that some run makes for a temporary file. */
+static bool is_temporary(const char *name)
+{
+	size_t run;
+	size_t worker;
+	size_t number;
+
+	if (strncmp(name, US_TEMP_PREFIX, strlen(US_TEMP_PREFIX)) != 0) {
+		return false;
+	}
+	name += strlen(US_TEMP_PREFIX);
+	run = strspn(name, HEX);
+	if (run != 16 || name[run] != '.') {
+		return false;
+	}
+	name += run + 1;
+	worker = strspn(name, HEX);
+	if (worker == 0 || name[worker] != '.') {
+		return false;
+	}
+	name += worker + 1;
+	number = strspn(name, HEX);
+	return number > 0 && name[number] == '\0';
+}
+
+/** True when NAME is a temporary one of this run. */
+static bool is_own(const struct usync_job *job, const char *name)
+{
+	char prefix[US_TEMP_SIZE];
+	int length = snprintf(prefix, sizeof(prefix), US_TEMP_PREFIX "%016llx.", (unsigned long long)job->run_id);
+
+	return strncmp(name, prefix, (size_t)length) == 0;
+}
+
+bool us_leftovers_is_used(const struct usync_job *job, const char *name)
+{
+	if (strncmp(name, US_TEMP_PREFIX, strlen(US_TEMP_PREFIX)) != 0) {
+		return false;
+	}
+	if (strcmp(name, US_LEFTOVERS_MARK) == 0) {
+		return job->sweeps || atomic_load(&job->marked);
+	}
+	return is_own(job, name) || us_progress_spares(job, name);
+}
+
+/** Remove what is left over in the directory FD, by way of WORKER's buffer; DIR is what it is for reports, or NULL. */
+static void sweep(struct us_worker *worker, const struct us_dir *dir, int fd)
+{
+	struct usync_job *job = worker->job;
+	struct us_dent dent;
+	uint64_t start;
+	int ret = us_dents_begin(&worker->dents, fd, 0);
+
+	while (ret == 0 && (ret = us_dents_next(&worker->dents, &dent)) > 0) {
+		ret = 0;
+		if (!is_temporary(dent.name) || us_leftovers_is_used(job, dent.name)) {
+			continue;
+		}
+		ret = us_unlinkat(fd, dent.name, 0);
+		if (ret == 0) {
+			us_report_note(job, "removed what an earlier run had left: %s", dent.name);
+		}
+		ret = ret == -ENOENT || ret == -EISDIR ? 0 : ret;
+	}
+	if (ret == 0) {
+		ret = us_lseek(fd, 0, SEEK_SET, &start); /* It may be read again, for --delete. */
+	}
+	if (ret < 0) {
+		us_report_once(worker, &job->sweep_noted, &(struct us_place){.dir = dir != NULL ? dir : job->root, .side = US_DST},
+		               "temporary files of an earlier run can't be removed", ret);
+	}
+}
+
+void us_leftovers_begin(struct usync_job *job)
+{
+	struct us_worker *worker = &job->workers[0];
+	struct statx stx;
+
+	if (job->options.dry_run || job->lock_fd < 0 ||
+	    us_statx(job->lock_fd, US_LEFTOVERS_MARK, AT_SYMLINK_NOFOLLOW, &stx) < 0 || !S_ISREG(stx.stx_mode)) {
+		return;
+	}
+	job->sweeps = us_lock_whole(job);
+	if (!job->sweeps) {
+		return;
+	}
+	job->mark = us_identity_of(&stx);
+	sweep(worker, NULL, job->root->fd[US_DST]);
+	/* Runs into other destinations may use the same directory for theirs. */
+	if (job->temp_fd >= 0 && us_flock(job->temp_fd, LOCK_EX) == 0) {
+		sweep(worker, NULL, job->temp_fd);
+	}
+}
+
+/** Make the mark; without it the run goes on, and what it may leave is not found. */
+static void make_mark(struct usync_job *job)
+{
+	struct statx stx;
+	int fd = us_openat(job->lock_fd, US_LEFTOVERS_MARK, O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
+
+	if (fd < 0) {
+		return;
+	}
+	if (us_statx(fd, "", AT_EMPTY_PATH, &stx) == 0) {
+		job->mark = us_identity_of(&stx);
+	}
+	us_close(fd);
+}
+
+void us_leftovers_announce(struct usync_job *job)
+{
+	if (job->lock_fd < 0 || atomic_load_explicit(&job->marked, memory_order_acquire)) {
+		return;
+	}
+	pthread_mutex_lock(&job->mark_lock);
+	if (!atomic_load_explicit(&job->marked, memory_order_relaxed)) {
+		if (job->temp_fd >= 0) {
+			(void)us_flock(job->temp_fd, LOCK_SH);
+		}
+		make_mark(job);
+		atomic_store_explicit(&job->marked, true, memory_order_release);
+	}
+	pthread_mutex_unlock(&job->mark_lock);
+}
+
+void us_leftovers_sweep(struct us_worker *worker, const struct us_dir *dir, int fd)
+{
+	if (worker->job->sweeps) {
+		sweep(worker, dir, fd);
+	}
+}
+
+int us_leftovers_unlink(int dirfd, const char *name)
+{
+	struct statx stx;
+	int known = us_statx(dirfd, "", AT_EMPTY_PATH, &stx);
+	int ret = us_unlinkat(dirfd, name, 0);
+
+	if (ret == 0 && known == 0) {
+		(void)us_set_times(dirfd, ".", NULL, &stx.stx_mtime);
+	}
+	return ret;
+}
+
+void us_leftovers_end(struct usync_job *job)
+{
+	struct statx stx;
+	bool swept = !job->sweeps || !us_job_stopping(job);
+	/* What is kept for the next run to go on with is found by the journal, and by this if that is lost. */
+	bool keeps = job->options.journal != NULL && us_job_stopping(job);
+
+	if (job->lock_fd < 0 || job->mark.ino == 0 || !swept || keeps || !us_lock_whole(job)) {
+		return;
+	}
+	if (us_statx(job->lock_fd, US_LEFTOVERS_MARK, AT_SYMLINK_NOFOLLOW, &stx) == 0 &&
+	    us_identity_is(&job->mark, &stx)) {
+		(void)us_leftovers_unlink(job->lock_fd, US_LEFTOVERS_MARK);
+	}
+}

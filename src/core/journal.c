@@ -101,6 +101,7 @@ int us_journal_part(struct us_journal *journal, const struct us_journal_part *pa
 		.file = part->file,
 		.ino = part->identity.ino,
 		.offset = part->offset,
+		.born = part->born,
 		.dev_major = part->identity.dev_major,
 		.dev_minor = part->identity.dev_minor,
 		.elsewhere = part->elsewhere,

@@ -25,6 +25,7 @@
 struct us_journal_part {
 	struct us_fingerprint file;
 	struct us_identity identity; /**< Of what holds its bytes. */
+	uint64_t born;               /**< When that was made, in ns, for inode numbers are used again; 0: not known. */
 	uint64_t offset;             /**< Bytes of it that are on the disk for certain. */
 	char *path;                  /**< What holds its bytes, from the root of the destination or the temporary directory. */
 	bool elsewhere;              /**< It is from the temporary directory. */

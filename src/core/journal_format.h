@@ -46,6 +46,7 @@ struct us_journal_part_record {
 	struct us_fingerprint file;
 	uint64_t ino;
 	uint64_t offset;
+	uint64_t born;
 	uint32_t dev_major;
 	uint32_t dev_minor;
 	uint32_t elsewhere;

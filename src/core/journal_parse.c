@@ -130,6 +130,7 @@ static int take_part(struct us_journal_content *content, const struct block *blo
 		.file = record.file,
 		.identity = {.dev_major = record.dev_major, .dev_minor = record.dev_minor, .ino = record.ino},
 		.offset = record.offset,
+		.born = record.born,
 		.elsewhere = record.elsewhere != 0,
 		.path = strndup((const char *)block->payload + sizeof(record), block->head.length - sizeof(record)),
 	};

@@ -58,6 +58,15 @@ void us_part_end(struct us_worker *worker, struct us_file *file)
 	free(part);
 }
 
+/** When the file of STX was made, as a journal tells it. */
+static uint64_t born(const struct statx *stx)
+{
+	if ((stx->stx_mask & STATX_BTIME) == 0) {
+		return 0;
+	}
+	return (uint64_t)stx->stx_btime.tv_sec * 1000000000u + stx->stx_btime.tv_nsec;
+}
+
 /** FILE, which has bytes up to END, is on its way under the name TEMP.  @return false when it can't be kept account of. */
 static bool begin(struct us_worker *worker, struct us_file *file, const char *temp, uint64_t end)
 {
@@ -71,6 +80,7 @@ static bool begin(struct us_worker *worker, struct us_file *file, const char *te
 		return false;
 	}
 	part->record.identity = us_identity_of(&stx);
+	part->record.born = born(&stx);
 	part->record.elsewhere = elsewhere;
 	part->record.path = elsewhere ? strdup(temp) : us_dir_relative_path(file->dir, temp);
 	if (part->record.path == NULL ||
@@ -138,7 +148,8 @@ static int open_part(const struct us_journal_part *record, int dirfd, const char
 	int fd = us_openat(dirfd, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
 	int ret = fd < 0 ? fd : us_statx(fd, "", AT_EMPTY_PATH, stx);
 
-	if (ret == 0 && (!S_ISREG(stx->stx_mode) || stx->stx_nlink != 1 || !us_identity_is(&record->identity, stx))) {
+	if (ret == 0 && (!S_ISREG(stx->stx_mode) || stx->stx_nlink != 1 || !us_identity_is(&record->identity, stx) ||
+	                 born(stx) != record->born)) {
 		ret = -ESTALE;
 	}
 	if (ret < 0 && fd >= 0) {

@@ -32,7 +32,7 @@ enum us_op_state {
 };
 
 /** What US_OP_STATX and us_statx() ask for (statx(2)). */
-#define US_STATX_MASK (STATX_BASIC_STATS | STATX_MNT_ID)
+#define US_STATX_MASK (STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID)
 
 struct us_op;
 

@@ -9,7 +9,7 @@ _uring_sync()
 		--one-file-system --checksum -I --ignore-times -u --update --existing --ignore-existing
 		--modify-window --delete --max-delete -b --backup --suffix --link-dest --temp-dir -j
 		--jobs -c --chunk-size -q --queue-depth --io --sync --splice --no-splice --bwlimit --idle
-		--max-errors --log-file --stats --failed-list -n --dry-run -i --itemize-changes -v --verbose --quiet -h --help --version'
+		--resume --fsync --verify --checksum-file --hash --max-errors --log-file --stats --failed-list -n --dry-run -i --itemize-changes -v --verbose --quiet -h --help --version'
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i
 
 	COMPREPLY=()
@@ -36,7 +36,12 @@ _uring_sync()
 		compopt +o default
 		return
 		;;
-	--exclude-from | --include-from | --files-from | --failed-list | --log-file)
+	--exclude-from | --include-from | --files-from | --failed-list | --log-file | --resume | --checksum-file)
+		return
+		;;
+	--hash)
+		mapfile -t COMPREPLY < <(compgen -W 'xxh128 sha256' -- "$cur")
+		compopt +o default
 		return
 		;;
 	--link-dest | --temp-dir)

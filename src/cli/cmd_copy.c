@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /** How far a job came. */
 struct outcome {
@@ -111,13 +112,28 @@ static enum cli_exit close_files(struct report *report, const struct opts *opts,
 	return error < 0 ? file_error("--log-file", opts->log_file, error) : status;
 }
 
+/** See that there is something to be compared with. */
+static enum cli_exit check_exists(const char *destination)
+{
+	struct stat st;
+
+	if (stat(destination, &st) == 0) {
+		return CLI_EXIT_OK;
+	}
+	fputs("uring-sync: ", stderr);
+	us_quote_write(stderr, destination);
+	fprintf(stderr, ": %s\n", strerror(errno));
+	return CLI_EXIT_STOPPED;
+}
+
 enum cli_exit cmd_copy(const struct opts *opts)
 {
 	struct report report = {
 		.out = stdout,
 		.err = stderr,
 		.verbose = opts->verbose,
-		.itemize = opts->itemize || (opts->job.dry_run && !opts->quiet && !opts->verbose),
+		.itemize = opts->itemize || (opts->job.dry_run && !opts->quiet && (!opts->verbose || opts->verifies)),
+		.verifies = opts->verifies,
 		.stats = opts->stats,
 		.quiet = opts->quiet,
 	};
@@ -128,10 +144,13 @@ enum cli_exit cmd_copy(const struct opts *opts)
 	enum cli_exit status = open_files(&report, opts);
 	int ret;
 
+	if (status == CLI_EXIT_OK && opts->verifies) {
+		status = check_exists(opts->destination);
+	}
 	if (status != CLI_EXIT_OK) {
 		return close_files(&report, opts, status);
 	}
-	options.report_copied = report.verbose || report.itemize || report.log != NULL;
+	options.report_copied = report.verbose || report.itemize || report.log != NULL || report.verifies;
 	options.event = report_event;
 	options.payload = &report;
 	ret = usync_job_new(&job, &options, (const char *const *)opts->sources, opts->nr_sources,
@@ -144,6 +163,12 @@ enum cli_exit cmd_copy(const struct opts *opts)
 	usync_job_stats(job, &stats);
 	report_outcome(&report, job, &stats, outcome);
 	status = copy_status(&stats, outcome.error);
+	if (status == CLI_EXIT_VANISHED && opts->verifies) {
+		status = CLI_EXIT_PARTIAL;
+	}
+	if (status == CLI_EXIT_OK && opts->verifies && report.differences > 0) {
+		status = CLI_EXIT_PARTIAL;
+	}
 	usync_job_free(job);
 	status = close_files(&report, opts, status);
 	if (report_finish(&report) < 0 && status == CLI_EXIT_OK) {

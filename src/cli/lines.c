@@ -72,13 +72,26 @@ static void print_count(FILE *out, uint64_t nr, const char *what)
 	}
 }
 
+/** What goes before a summary. */
+static const char *const prefixes[] = {
+	[LINES_COMPLETE] = "",
+	[LINES_STOPPED] = "stopped: ",
+	[LINES_INTERRUPTED] = "interrupted: ",
+};
+
+void lines_verified(FILE *out, const struct usync_stats *stats, uint64_t differences, enum lines_end end)
+{
+	uint64_t compared = stats->files + stats->directories + stats->symlinks + stats->specials + stats->links +
+	                    stats->unchanged;
+
+	fprintf(out, "%s%" PRIu64 " entries compared, %" PRIu64 " differ, ", prefixes[end], compared, differences);
+	print_count(out, stats->skipped, "skipped");
+	fprintf(out, "%" PRIu64 " failed, %" PRIu64 " vanished in %.2f s\n", stats->failed, stats->vanished,
+	        (double)stats->elapsed_ns / 1e9);
+}
+
 void lines_summary(FILE *out, const struct usync_stats *stats, enum lines_end end)
 {
-	static const char *const prefixes[] = {
-		[LINES_COMPLETE] = "",
-		[LINES_STOPPED] = "stopped: ",
-		[LINES_INTERRUPTED] = "interrupted: ",
-	};
 	double seconds = (double)stats->elapsed_ns / 1e9;
 	double rate = stats->elapsed_ns > 0 ? (double)stats->files / seconds : 0;
 	char bytes[BYTES_TEXT_MAX];

@@ -30,6 +30,9 @@ void lines_deleted(FILE *out, const struct usync_event *event, const char *befor
 /** The summary. */
 void lines_summary(FILE *out, const struct usync_stats *stats, enum lines_end end);
 
+/** The summary of a comparison, in which so many DIFFERENCES were found. */
+void lines_verified(FILE *out, const struct usync_stats *stats, uint64_t differences, enum lines_end end);
+
 /** All counts, a line each. */
 void lines_stats(FILE *out, const struct usync_stats *stats);
 

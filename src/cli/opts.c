@@ -258,6 +258,10 @@ int opts_parse(struct opts *opts, int argc, char **argv, FILE *err)
 	int ret = 0;
 
 	*opts = (struct opts){.action = OPTS_COPY, .job = USYNC_OPTIONS_INIT, .keep = USYNC_KEEP_DEFAULT};
+	if (argc > 1 && strcmp(argv[1], "verify") == 0) {
+		opts->verifies = true;
+		parser.next = 2;
+	}
 	while (parser.next < argc && ret == 0 && opts->action == OPTS_COPY) {
 		char *word = argv[parser.next++];
 
@@ -281,6 +285,11 @@ int opts_parse(struct opts *opts, int argc, char **argv, FILE *err)
 	}
 	if (ret == 0 && opts->action == OPTS_COPY) {
 		ret = opts_load_files(opts, err);
+	}
+	if (ret == 0 && opts->verifies) {
+		opts->job.dry_run = true;
+		opts->job.compare = USYNC_COMPARE_CONTENTS;
+		opts->job.remove = !opts->job.only_files; /* What the source does not have is a difference. */
 	}
 	opts->job.files = (const char *const *)opts->files;
 	return ret;

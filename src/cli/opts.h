@@ -32,6 +32,7 @@ struct opts {
 	char **files;             /**< What job.files points to. */
 	const char *failed_list;  /**< Where the names of what failed go, or NULL. */
 	const char *log_file;     /**< Where all that happens goes, or NULL. */
+	bool verifies;            /**< The first word was "verify": compare, and change nothing. */
 	bool stats;               /**< Print all counts at the end. */
 	bool itemize;             /**< Print what changes about each entry. */
 	bool verbose;             /**< Print paths as they are copied, and notes. */
@@ -42,7 +43,7 @@ struct opts {
 };
 
 /**
- * Read a command line.  Options and operands may be mixed; "--" ends the options; a "-" alone is an
+ * Read a command line.  A first word "verify" is the verb.  Options and operands may be mixed; "--" ends the options; a "-" alone is an
  * operand.  Of options that contradict each other the last one counts.  Reading ends at the first
  * --help or --version.
  *

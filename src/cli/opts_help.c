@@ -71,7 +71,8 @@ void opts_help(FILE *out)
 	      "\n"
 	      "A directory SOURCE: DESTINATION becomes its copy, and is made when missing.\n"
 	      "A file SOURCE: it is copied to DESTINATION, or into it when that is a directory.\n"
-	      "Several: each is copied into DIRECTORY, which must exist, under its own name.\n",
+	      "Several: each is copied into DIRECTORY, which must exist, under its own name.\n"
+	      "verify: the two are compared, contents too, and each difference is printed.\n",
 	      out);
 	for (enum opts_category category = 0; category < CATEGORY_NR; category++) {
 		fprintf(out, "\n%s:\n", category_titles[category]);
@@ -85,8 +86,8 @@ void opts_help(FILE *out)
 	      "SIZE is in bytes, or in units of 1024 (K), 1024 K (M) or 1024 M (G).\n"
 	      "Options may stand after operands; -- ends them.\n"
 	      "\n"
-	      "Exit status: 0 all copied, 23 some entries failed, 24 some only vanished while\n"
-	      "copying, 2 wrong usage, 1 could not start or go on, 130 or 143 stopped by a\n"
-	      "signal.  See uring-sync(1).\n",
+	      "Exit status: 0 all copied, or no difference; 23 some entries failed, or differ;\n"
+	      "24 some only vanished while copying; 2 wrong usage; 1 could not start or go on;\n"
+	      "130 or 143 stopped by a signal.  See uring-sync(1).\n",
 	      out);
 }

@@ -91,6 +91,7 @@ void report_event(const struct usync_event *event, void *payload)
 		print_trouble(report, event);
 		break;
 	case USYNC_EVENT_COPIED:
+		report->differences++;
 		if (report->itemize) {
 			print_itemized(report, event);
 		} else if (report->verbose) {
@@ -98,6 +99,7 @@ void report_event(const struct usync_event *event, void *payload)
 		}
 		break;
 	case USYNC_EVENT_DELETED:
+		report->differences++;
 		if (report->itemize || report->verbose) {
 			print_deleted(report, event);
 		}
@@ -132,7 +134,9 @@ void report_end(struct report *report, const struct usync_stats *stats, enum lin
 	if (report->stats) {
 		lines_stats(report->out, stats);
 	}
-	if (!report->quiet) {
+	if (!report->quiet && report->verifies) {
+		lines_verified(report->out, stats, report->differences, end);
+	} else if (!report->quiet) {
 		lines_summary(report->out, stats, end);
 	}
 	note_out_error(report);

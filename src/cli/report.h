@@ -27,6 +27,8 @@ struct report {
 	struct log *log; /**< Where all of it goes, too, or NULL. */
 	bool stats;   /**< Print all counts at the end. */
 	bool quiet;   /**< Print no summary. */
+	bool verifies; /**< It is no copy: what would be changed are differences. */
+	uint64_t differences;
 	int error;    /**< 0, or the first -errno of writing to out. */
 };
 

@@ -307,6 +307,8 @@ void us_progress_judge(struct us_worker *worker, struct us_file *file)
 		/* It may be there without its contents, since the machine stopped. */
 		file->verdict = US_VERDICT_COPY;
 		file->changes |= USYNC_CHANGE_CONTENT;
+	} else if (file->verdict == US_VERDICT_SAME && job->options.verify) {
+		file->verdict = US_VERDICT_COMPARE; /* The earlier run did not come to reading it back. */
 	}
 }
 
@@ -327,11 +329,21 @@ static int add_pending(struct us_pending *pending, const struct us_fingerprint *
 	return 0;
 }
 
+/** Note FINGERPRINT, unless there is an ERROR. */
+static void note(struct us_pending *pending, const struct us_fingerprint *fingerprint, int error)
+{
+	pthread_mutex_lock(&pending->lock);
+	if (error == 0) {
+		error = add_pending(pending, fingerprint);
+	}
+	pending->lacks = pending->lacks || error < 0;
+	pthread_mutex_unlock(&pending->lock);
+}
+
 /** FILE is in the destination as it should be. */
 static void note_done(struct us_worker *worker, struct us_file *file)
 {
 	struct us_progress *progress = worker->job->progress;
-	struct us_pending *pending = &progress->pending[worker->id];
 	struct us_fingerprint fingerprint;
 	int ret;
 
@@ -339,19 +351,22 @@ static void note_done(struct us_worker *worker, struct us_file *file)
 		return;
 	}
 	ret = us_fingerprint_of(file->dir, file->dst_name, &file->stx, &fingerprint);
-	pthread_mutex_lock(&pending->lock);
-	if (ret == 0) {
-		ret = add_pending(pending, &fingerprint);
+	note(&progress->pending[worker->id], &fingerprint, ret);
+}
+
+void us_progress_verified(struct usync_job *job, unsigned int nr, const struct us_fingerprint *fingerprint)
+{
+	if (job->progress->journal.fd >= 0) {
+		note(&job->progress->pending[nr], fingerprint, 0);
 	}
-	pending->lacks = pending->lacks || ret < 0;
-	pthread_mutex_unlock(&pending->lock);
 }
 
 void us_progress_leave(struct us_worker *worker, struct us_file *file)
 {
 	bool has_contents = S_ISREG(file->stx.stx_mode) && file->kind != US_FILE_LINK;
+	bool is_to_be_verified = worker->job->options.verify && file->digest != NULL;
 
-	if (file->done && has_contents) {
+	if (file->done && has_contents && !is_to_be_verified) {
 		note_done(worker, file);
 	}
 	us_part_end(worker, file);

@@ -77,6 +77,9 @@ void us_progress_judge(struct us_worker *worker, struct us_file *file);
 /** FILE, complete or not, is about to be let go. */
 void us_progress_leave(struct us_worker *worker, struct us_file *file);
 
+/** The file of FINGERPRINT was read back and is as it should be: told by the thread that stands for worker NR. */
+void us_progress_verified(struct usync_job *job, unsigned int nr, const struct us_fingerprint *fingerprint);
+
 /** True when NAME, in the directory of the destination or in the temporary one, is a part that may be gone on with. */
 bool us_progress_spares(const struct usync_job *job, const char *name);
 

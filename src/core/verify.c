@@ -22,6 +22,7 @@
 /** One thread's work. */
 struct verifier {
 	struct usync_job *job;
+	unsigned int nr;
 	pthread_t thread;
 	bool is_started;
 	struct us_digest *digest;
@@ -97,12 +98,10 @@ static void verify_one(struct verifier *verifier, const struct us_manifest_entry
 
 	if (ret == 0 && sum.length == entry->sum.length && memcmp(sum.bytes, entry->sum.bytes, sum.length) == 0) {
 		atomic_fetch_add(&job->nr_verified, 1);
+		us_progress_verified(job, verifier->nr, &entry->fingerprint);
 		return;
 	}
 	us_report_unverified(job, entry->path, ret == 0 ? "verify: it is not what was read from the source" : "verify", ret);
-	if (job->progress->journal.fd >= 0) {
-		(void)us_journal_revoke(&job->progress->journal, &entry->fingerprint);
-	}
 }
 
 /** The thread: until nothing is left, or the job is cancelled. */
@@ -124,9 +123,9 @@ static void *run(void *arg)
 }
 
 /** Memory for one thread.  @return 0 or -ENOMEM. */
-static int init(struct verifier *verifier, struct usync_job *job)
+static int init(struct verifier *verifier, struct usync_job *job, unsigned int nr)
 {
-	*verifier = (struct verifier){.job = job, .fd = -1};
+	*verifier = (struct verifier){.job = job, .nr = nr, .fd = -1};
 	verifier->digest = us_digest_new(job->options.hash);
 	verifier->buf = malloc(job->chunk);
 	return verifier->digest != NULL && verifier->buf != NULL ? 0 : -ENOMEM;
@@ -150,7 +149,7 @@ static int read_back(struct usync_job *job)
 	int ret = verifiers != NULL ? 0 : -ENOMEM;
 
 	while (ret == 0 && nr < job->nr_workers) {
-		ret = init(&verifiers[nr], job);
+		ret = init(&verifiers[nr], job, nr);
 		nr++;
 	}
 	for (unsigned int i = 1; i < nr && ret == 0; i++) {

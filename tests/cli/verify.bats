@@ -158,7 +158,7 @@ harm() {
 	need_strace
 	mkdir src
 	printf x >src/f
-	strace -f -o trace -e trace=syncfs,fadvise64,openat,unlinkat "$US_BIN" --io=sync --verify --quiet src dst
+	traced syncfs,fadvise64 --io=sync --verify --quiet src dst
 	# It is brought to the disk, and then the pages are dropped before it is read.
 	awk '/syncfs/ { synced = 1 } /DONTNEED/ && synced { dropped = 1 } END { exit !dropped }' trace
 }

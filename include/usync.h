@@ -38,7 +38,7 @@ extern "C" {
 
 /** Which calls go through io_uring. */
 enum usync_io {
-	USYNC_IO_AUTO,   /**< The library chooses. */
+	USYNC_IO_AUTO,   /**< As inline, and calls that turn out to be slow are made by many at a time. */
 	USYNC_IO_INLINE, /**< Plain opens and creates, batched ring reads. */
 	USYNC_IO_ASYNC,  /**< Opens, creates, stats, reads, writes and closes are queued on the ring. */
 	USYNC_IO_SYNC,   /**< No ring at all. */
@@ -46,9 +46,20 @@ enum usync_io {
 
 /** How file contents move. */
 enum usync_copy {
-	USYNC_COPY_AUTO,   /**< The library chooses. */
-	USYNC_COPY_RW,     /**< Read into memory, write from it. */
-	USYNC_COPY_SPLICE, /**< splice(2) through a pipe: no copy through user space. */
+	USYNC_COPY_AUTO,    /**< The library chooses: reflink where it works, else cfr within one NFS or SMB mount, else rw. */
+	USYNC_COPY_RW,      /**< Read into memory, write from it. */
+	USYNC_COPY_SPLICE,  /**< splice(2) through a pipe: no copy through user space; rw where that can't be. */
+	USYNC_COPY_REFLINK, /**< Share the source's blocks, or the file fails: the same as USYNC_REFLINK_ALWAYS. */
+	USYNC_COPY_CFR,     /**< copy_file_range(2); rw where that can't be. */
+};
+
+/** In which order the entries of a directory are taken. */
+enum usync_order {
+	USYNC_ORDER_AUTO,   /**< As is right for the file system and the disk that they lie on. */
+	USYNC_ORDER_INODE,  /**< By inode number. */
+	USYNC_ORDER_EXTENT, /**< By inode number, and read by where their first blocks lie, across directories. */
+	USYNC_ORDER_NAME,   /**< By name, byte by byte. */
+	USYNC_ORDER_NONE,   /**< As the directory has them. */
 };
 
 /** What is kept of an entry, beside its contents and its kind: a set of these bits. */
@@ -89,6 +100,13 @@ enum usync_reflink {
 	USYNC_REFLINK_AUTO,   /**< Where that works. */
 	USYNC_REFLINK_ALWAYS, /**< Or the file fails. */
 	USYNC_REFLINK_NEVER,
+};
+
+/** How data go through the sockets between machines. */
+enum usync_sockets {
+	USYNC_SOCKETS_AUTO,  /**< Plain calls: those by a ring were no faster where that was measured. */
+	USYNC_SOCKETS_RING,  /**< By each worker's io_uring, as far as it is the kernel that encrypts, or nobody; else as PLAIN. */
+	USYNC_SOCKETS_PLAIN,
 };
 
 /** What sums of contents are made with. */
@@ -164,7 +182,9 @@ struct usync_options {
 	uint32_t queue_depth;  /**< Files in flight for each worker, 1 to USYNC_QUEUE_DEPTH_MAX. */
 	uint64_t chunk_size;   /**< Bytes of one read or write, USYNC_CHUNK_MIN to USYNC_CHUNK_MAX. */
 	enum usync_io io;      /**< See enum usync_io. */
-	enum usync_copy copy;  /**< See enum usync_copy. */
+	enum usync_copy copy;  /**< See enum usync_copy.  What it forces leaves reflink no choice. */
+	uint64_t large_size;   /**< Files from this size on are copied in ranges by several workers, USYNC_LARGE_MIN or more. */
+	enum usync_order order; /**< See enum usync_order. */
 	uint32_t keep;         /**< USYNC_KEEP_ bits. */
 	uint32_t keep_strictly; /**< Of these: what can't be kept is a failure of the entry, not a warning. */
 	enum usync_compare compare; /**< See enum usync_compare. */
@@ -184,8 +204,10 @@ struct usync_options {
 	bool limit_delete;     /**< No more deletions than max_delete. */
 	bool backup;           /**< Keep what is replaced or deleted, under its name with suffix. */
 	const char *suffix;    /**< NULL: "~"; copied. */
-	const char *link_dest; /**< An earlier copy: what is new and the same there becomes a hard link to it.  A path, from
-	                            the destination when it is relative, or NULL; copied. */
+	const char *const *link_dests; /**< nr_link_dests earlier copies: what is new and the same in one of them, the first of
+	                            which counts, becomes a hard link to it.  Paths, from the destination when they are
+	                            relative; copied. */
+	size_t nr_link_dests;  /**< At most USYNC_LINK_DESTS_MAX. */
 	const char *temp_dir;  /**< Where files that replace others are written until they are complete; on another
 	                            file system than they, it is not used.  A path likewise; copied. */
 	const char *journal;   /**< A file, made if missing, that tells what is complete (--resume): a job with the same journal,
@@ -193,12 +215,17 @@ struct usync_options {
 	bool fsync;            /**< What the job says to be complete is on the disk: by its end, and in its journal. */
 	bool verify;           /**< When all is copied, read back what was written and hold it against what was read. */
 	const char *checksum_file; /**< Where a line with the sum and the path of each regular file goes, or NULL; copied.  Files that
-	                            are in the destination already are compared with the source, and so read. */
+	                            are in the destination already are compared with the source, and so read.  A sender's has the sums of
+	                            what it read, a receiver's of what came. */
 	enum usync_hash hash;  /**< For both. */
 	uint64_t max_delete;
 	uint32_t max_errors;   /**< So many entries that failed stop the job, with -EIO; 0: no limit. */
 	uint64_t max_rate;     /**< Bytes of contents written a second, USYNC_RATE_MIN or more; 0: no limit. */
+	uint32_t compress;     /**< A sender's: what is sent is compressed with Zstandard at this level, 1 to USYNC_COMPRESS_MAX; 0: it is not. */
+	enum usync_sockets sockets; /**< See enum usync_sockets. */
 	bool idle;             /**< The job's threads come last for processor and disk (nice(2), ioprio_set(2)). */
+	bool pin;              /**< Each of the job's threads keeps to one processor, spread over those that the caller may run on and
+	                            over the nodes of memory. */
 	enum usync_reflink reflink; /**< See enum usync_reflink. */
 	enum usync_follow follow; /**< See enum usync_follow. */
 	bool safe_links;       /**< Leave out symbolic links that lead out of the tree, or may. */
@@ -209,6 +236,9 @@ struct usync_options {
 	uint64_t max_size;     /**< Leave out larger files; 0: no limit. */
 	const struct usync_filter *filters; /**< nr_filters patterns; copied. */
 	size_t nr_filters;
+	bool trust_peer;       /**< A receiver's: take owners, set-id bits, devices and all extended attributes as the sender has them.
+	                            USYNC_KEEP_OWNER in keep does the same. */
+	bool ordered;          /**< A receiver's: the sender was told what is wanted; it may not wish for deletions where remove is not set. */
 	bool report_copied;    /**< Send USYNC_EVENT_COPIED for each entry. */
 	usync_event_fn *event; /**< May be NULL. */
 	void *payload;         /**< Handed to event as it is. */
@@ -221,7 +251,13 @@ struct usync_options {
 #define USYNC_CHUNK_MIN (4096ull)
 #define USYNC_CHUNK_MAX (64ull << 20)
 
+/** As many as rsync takes. */
+#define USYNC_LINK_DESTS_MAX 20u
+
+#define USYNC_LARGE_MIN (4096ull)
+
 #define USYNC_RATE_MIN (1024ull)
+#define USYNC_COMPRESS_MAX 19u
 
 /** What a job has done so far. */
 struct usync_stats {
@@ -238,6 +274,18 @@ struct usync_stats {
 	uint64_t verified;    /**< Files that were read back and are what was read from the source. */
 	uint64_t failed;      /**< Entries that could not be copied. */
 	uint64_t vanished;    /**< Entries that were gone before they could be copied. */
+	uint64_t found;       /**< Entries of the sources that are known of, directories among them. */
+	uint64_t unlisted;    /**< Directories that are yet to be read: as long as there are any, found grows. */
+	uint64_t by_inode;    /**< Listings of directories (a long one is several) gone through by inode, ... */
+	uint64_t by_extent;   /**< ... by inode, and their files read by extent, ... */
+	uint64_t by_name;     /**< ... by name, ... */
+	uint64_t unordered;   /**< ... and in no order. */
+	uint64_t extents;     /**< Files of which it was asked where they lie. */
+	uint64_t by_rw;       /**< Of files: those whose contents were read and written, or that have none, ... */
+	uint64_t by_splice;   /**< ... spliced, ... */
+	uint64_t by_cfr;      /**< ... copied by copy_file_range(2), ... */
+	uint64_t by_reflink;  /**< ... or are the source's blocks. */
+	uint64_t in_ranges;   /**< And those of all these that were large, and so were copied in ranges. */
 	uint64_t elapsed_ns;  /**< Time since the start, or from the start to the end. */
 };
 
@@ -260,6 +308,31 @@ struct usync_job;
  */
 int usync_job_new(struct usync_job **job, const struct usync_options *options,
                   const char *const *sources, size_t nr_sources, const char *destination);
+
+/** The other side of a transfer between machines: authenticated connections to it.  Opaque. */
+struct usync_peer;
+
+/**
+ * Make a job that sends SOURCES to PEER, where another job receives them (usync_job_new_recv()).  The receiver's destination is what
+ * a copy's would be.  There is one worker for each connection: options.jobs does not count.
+ *
+ * @param peer  Borrowed until the job is freed, and of no use afterwards; usync_peer_free() frees it.
+ * @return 0; -EINVAL for an option out of its range, or one that is the receiver's (link_dests, temp_dir, journal); or -ENOMEM.
+ */
+int usync_job_new_send(struct usync_job **job, const struct usync_options *options, const char *const *sources,
+                       size_t nr_sources, struct usync_peer *peer);
+
+/**
+ * Make a job that receives into DESTINATION what PEER sends.  What is to be done is the sender's choice; of the options here those count
+ * that say how (io, queue_depth, idle, max_rate), where (link_dests, temp_dir, journal, checksum_file with hash), and what more (fsync,
+ * verify, dry_run, trust_peer, max_errors).  Owners, set-id bits, devices and extended attributes other than user.* are taken only with trust_peer, or with
+ * USYNC_KEEP_OWNER in keep; of a receiver that is not root, owners and groups that it may set.  With ordered a sender that wishes for
+ * deletions without remove is refused.
+ *
+ * @return likewise.
+ */
+int usync_job_new_recv(struct usync_job **job, const struct usync_options *options, struct usync_peer *peer,
+                       const char *destination);
 
 /**
  * Check the sources and the destination and start the job's threads.  When this returns an error nothing
@@ -294,6 +367,27 @@ void usync_job_cancel(struct usync_job *job);
 /** Read a job's counts.  May be called from any thread while the job exists. */
 void usync_job_stats(const struct usync_job *job, struct usync_stats *stats);
 
+/** How long the calls of one kind take on one side, as far as it was measured: see usync_job_latencies(). */
+struct usync_latency {
+	const char *side;   /**< "source" or "destination". */
+	const char *call;   /**< "open", "create", "stat", "mkdir", "read", "write", "splice" or "close". */
+	uint64_t measured;  /**< Calls whose time was taken: a sample, except where they are slow. */
+	uint64_t median_ns; /**< Half of them took no longer. */
+	uint64_t tail_ns;   /**< 99 of 100 took no longer. */
+	int is_async;       /**< 0: who makes such a call waits for it; 1: others go on meanwhile. */
+};
+
+/** The most that usync_job_latencies() gives. */
+#define USYNC_LATENCIES_MAX 16
+
+/**
+ * Read how long a job's calls take.  May be called from any thread while the job exists.
+ *
+ * @param[out] latencies  Room for USYNC_LATENCIES_MAX; kinds of which no call was measured are left out.
+ * @return how many there are.
+ */
+size_t usync_job_latencies(const struct usync_job *job, struct usync_latency *latencies);
+
 /**
  * What stopped the job, in one line of text without a newline ("" when nothing did).  Names in it are raw
  * bytes.  Valid after usync_job_start() failed or usync_job_wait() returned, until the job is freed.
@@ -302,6 +396,145 @@ const char *usync_job_error(const struct usync_job *job);
 
 /** Free a job that was not started or has been waited for.  NULL is allowed. */
 void usync_job_free(struct usync_job *job);
+
+/*
+ * Between machines.  A net is one end of it: it holds the secret that both sides share, and either connects, or listens.
+ *
+ *	usync_net_new(&net, &options, secret)
+ *	usync_net_connect(net, host, port, &peer)	or usync_net_listen(), then usync_net_accept(net, &peer) for each transfer
+ *	... a job with the peer ...
+ *	usync_peer_free(peer), usync_net_free(net)
+ */
+
+/** The bytes of a secret that usync_secret_make() makes, with its NUL. */
+#define USYNC_SECRET_SIZE 52
+
+/** The longest secret that is read from a file, with its NUL. */
+#define USYNC_SECRET_MAX 1025
+
+/** The bytes of a reason in words, with its NUL. */
+#define USYNC_WHY_SIZE 512
+
+/** Make a secret of 256 bits, in printable characters. @return 0 or -EIO. */
+int usync_secret_make(char text[USYNC_SECRET_SIZE]);
+
+/**
+ * Read a secret from a file: its only line.  It must belong to the process's user or to root, and nobody else may have any
+ * right to it.
+ *
+ * @param[out] text  To be overwritten when it is of no more use: usync_secret_wipe().
+ * @param[out] why   On failure: what is wrong, in words.
+ * @return 0, -EPERM when others could read it, -EINVAL when it holds no secret, or another negative errno.
+ */
+int usync_secret_read(char text[USYNC_SECRET_MAX], const char *path, char why[USYNC_WHY_SIZE]);
+
+/** Overwrite a text so that the compiler does not leave it out. */
+void usync_secret_wipe(char *text, size_t size);
+
+/** Who encrypts what is sent. */
+enum usync_ktls {
+	USYNC_KTLS_AUTO, /**< The kernel where it can, else OpenSSL. */
+	USYNC_KTLS_ON,   /**< The kernel, or there is no connection. */
+	USYNC_KTLS_OFF,  /**< OpenSSL. */
+};
+
+/** One end of the network.  Opaque. */
+struct usync_net;
+
+/** The connections of one transfer, at most. */
+#define USYNC_CONNECTIONS_MAX 64u
+
+/** How things are between machines.  Start from USYNC_NET_OPTIONS_INIT; 0 always means "choose for me". */
+struct usync_net_options {
+	uint32_t version;     /**< USYNC_OPTIONS_VERSION. */
+	bool no_tls;          /**< Prove the secret and encrypt nothing: for loopback and tunnels.  Both sides have to want it. */
+	enum usync_ktls ktls; /**< See enum usync_ktls. */
+	uint32_t connections; /**< Of a transfer that this side begins: 1 to USYNC_CONNECTIONS_MAX. */
+	uint32_t max_clients; /**< Transfers at a time at a side that listens; others wait. */
+	uint32_t timeout_s;   /**< How long the other side may be silent. */
+	usync_event_fn *event; /**< Notes and warnings; path is NULL.  May be NULL. */
+	void *payload;        /**< Handed to event as it is. */
+};
+
+/** Initial value of struct usync_net_options. */
+#define USYNC_NET_OPTIONS_INIT {.version = USYNC_OPTIONS_VERSION}
+
+/**
+ * Make one end.  A secret that usync_secret_make() did not make is stretched: that takes up to half a second and 32 MiB, and is not
+ * repeated for connections.
+ *
+ * @param[out] why  On failure: what is wrong, in words.
+ * @return 0, -EINVAL for an option or a secret that can't be, -ENOMEM, or -EIO.
+ */
+int usync_net_new(struct usync_net **net, const struct usync_net_options *options, const char *secret, char why[USYNC_WHY_SIZE]);
+
+/**
+ * Connect to a side that listens, and wait until it is ready for a transfer.
+ *
+ * @param host  A name or an address, without brackets.
+ * @param port  "1" to "65535".
+ * @return 0; -EACCES when the secrets differ; -ECANCELED after usync_net_stop(); or another negative errno: usync_net_error() tells.
+ */
+int usync_net_connect(struct usync_net *net, const char *host, const char *port, struct usync_peer **peer);
+
+/**
+ * Listen.
+ *
+ * @param host  A name or an address of this machine, without brackets; NULL: every address.
+ * @param port  "0" for a free one: usync_net_port() tells which.
+ */
+int usync_net_listen(struct usync_net *net, const char *host, const char *port);
+
+/** The port that is listened on. */
+uint16_t usync_net_port(const struct usync_net *net);
+
+/**
+ * Wait for the next transfer that another side begins, while fewer than max_clients are going on: a transfer is over when its peer is
+ * freed, which any thread may do.  Connections are taken, and waiting sides kept, only during this call: it is to be called
+ * again at once.
+ *
+ * @return 0; -ECANCELED after usync_net_stop(); after usync_net_shut(), when the last peer was freed, -ESHUTDOWN; or another negative errno.
+ */
+int usync_net_accept(struct usync_net *net, struct usync_peer **peer);
+
+/** Listen no more, and turn away who waits.  The transfers that are going on do so.  Not while usync_net_accept() runs. */
+void usync_net_shut(struct usync_net *net);
+
+/** Let a connect or accept, now or later, return -ECANCELED.  May be called from any thread and from a signal handler. */
+void usync_net_stop(struct usync_net *net);
+
+/** What went wrong with the last call, in one line without a newline. */
+const char *usync_net_error(const struct usync_net *net);
+
+/** Free it, when all its peers are freed.  NULL is allowed. */
+void usync_net_free(struct usync_net *net);
+
+/**
+ * A peer at the other end of IN and OUT, two pipes or one socket, of which something else keeps strangers away: the standard streams
+ * below ssh.  There is no encryption and no secret.  The descriptors are borrowed, and SIGPIPE should be ignored.
+ *
+ * @param name       What it is called in messages; copied.
+ * @param timeout_s  As in struct usync_net_options.
+ * @return 0, -ENOMEM, or another negative errno.
+ */
+int usync_peer_stdio(struct usync_peer **peer, int in, int out, const char *name, uint32_t timeout_s);
+
+/** The other side's address, for messages; valid until it is freed. */
+const char *usync_peer_name(const struct usync_peer *peer);
+
+/** Close the connections and free it, after the job that used it.  NULL is allowed. */
+void usync_peer_free(struct usync_peer *peer);
+
+/**
+ * Leave the calling thread, and threads that it starts from now on, no files in reach but what lies below TREES, and, for reading, what the C library
+ * needs (Landlock, Linux 5.19): for a program that receives from others.  No other program can be run.  There is no way
+ * back, and no other process is concerned.
+ *
+ * @param trees  Paths; for one that does not exist its parent counts, or the parent's.
+ * @param[out] note  What was done, or why not, in words.
+ * @return 0; -EOPNOTSUPP where the kernel can't; or another negative errno.
+ */
+int usync_sandbox(const char *const *trees, size_t nr, char note[USYNC_WHY_SIZE]);
 
 /** The library's version, "MAJOR.MINOR.PATCH". */
 const char *usync_version(void);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file quote.h
- * File names made safe to print: a name may hold a newline or a terminal's control sequence.
+ * File names made safe to print: a name may hold a newline, a terminal's control sequence, or characters that show it
+ * as another.
  */
 #ifndef US_BASE_QUOTE_H
 #define US_BASE_QUOTE_H
@@ -10,8 +11,11 @@
 #include <stdio.h>
 
 /**
- * Write NAME to OUT with control characters as \n, \t, \r or a three-digit octal escape, and a backslash
- * doubled; all other bytes stay.  Cut at OUT_SIZE, always ended with NUL when OUT_SIZE is not 0.
+ * Write NAME to OUT: control characters as \n, \t, \r or three-digit octal escapes, and a backslash doubled.  Octal, too,
+ * are bytes that are no UTF-8, C1 controls, and characters that turn the direction of writing or have no width; all
+ * others stay as they are, so that what is written is UTF-8.  No two names have the same form.
+ *
+ * Cut before the first character that OUT_SIZE has no room for, always ended with NUL when OUT_SIZE is not 0.
  *
  * @return the length of the whole escaped name, without the NUL.
  */

@@ -130,6 +130,16 @@ void lines_stats(FILE *out, const struct usync_stats *stats)
 		{"Failed", stats->failed},
 		{"Vanished", stats->vanished},
 		{"Bytes copied", stats->bytes},
+		{"Listings by inode", stats->by_inode},
+		{"Listings by extent", stats->by_extent},
+		{"Listings by name", stats->by_name},
+		{"Listings unordered", stats->unordered},
+		{"Extents asked for", stats->extents},
+		{"Files read and written", stats->by_rw},
+		{"Files spliced", stats->by_splice},
+		{"Files by copy_file_range", stats->by_cfr},
+		{"Files reflinked", stats->by_reflink},
+		{"Files in ranges", stats->in_ranges},
 	};
 	double seconds = (double)stats->elapsed_ns / 1e9;
 
@@ -139,4 +149,15 @@ void lines_stats(FILE *out, const struct usync_stats *stats)
 	fprintf(out, "Seconds: %.3f\n", seconds);
 	fprintf(out, "Files a second: %.0f\n", seconds > 0 ? (double)stats->files / seconds : 0);
 	fprintf(out, "Bytes a second: %.0f\n", seconds > 0 ? (double)stats->bytes / seconds : 0);
+}
+
+void lines_latencies(FILE *out, const struct usync_latency *latencies, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		const struct usync_latency *latency = &latencies[i];
+
+		fprintf(out, "Latency of %s %s: median %.3f ms, 99%% %.3f ms (%" PRIu64 " measured), %s\n", latency->side,
+		        latency->call, (double)latency->median_ns / 1e6, (double)latency->tail_ns / 1e6,
+		        latency->measured, latency->is_async ? "async" : "inline");
+	}
 }

@@ -36,4 +36,7 @@ void lines_verified(FILE *out, const struct usync_stats *stats, uint64_t differe
 /** All counts, a line each. */
 void lines_stats(FILE *out, const struct usync_stats *stats);
 
+/** How long NR kinds of calls take, a line each. */
+void lines_latencies(FILE *out, const struct usync_latency *latencies, size_t nr);
+
 #endif /* US_CLI_LINES_H */

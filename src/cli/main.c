@@ -7,12 +7,27 @@
  *	opts.def        the option table: the one place that says which options there are
  *	opts_table.[ch] the table as data, and what is looked up in it
  *	opts.[ch]       the command line, read into struct opts
+ *	opts_net.[ch]   addresses, and what only send and recv take
  *	opts_help.c     the text of --help
  *	suggest.[ch]    how far a mistyped option is from one that exists
  *	cmd.h           the verbs: one function and one cmd_*.c each
  *	cmd_copy.c      copy on one machine: make the job, run it, report on it
+ *	cmd_send.c      copy to another machine, where
+ *	cmd_recv.c      this receives it
+ *	cmd_keygen.c    a new secret for both
+ *	cmd_ssh.c       copy to or from another machine over ssh, whose other end is
+ *	cmd_serve.c     this
+ *	order.[ch]      what the one tells the other before the copy begins
+ *	remote.[ch]     HOST:PATH taken apart
+ *	opts_words.[ch] a command line put into words again
+ *	sandbox.[ch]    what a receiver leaves in its own reach
+ *	run.[ch]        a job's run, which these have in common
+ *	secrets.[ch]    where the secret comes from
  *	report.[ch]     what a copy prints: events and summary
- *	signals.[ch]    SIGINT and SIGTERM, which stop the job
+ *	lines.[ch]      events, summary and counts in words; itemize.[ch] in rsync's columns; json.[ch] as objects
+ *	log.[ch]        the file of --log-file
+ *	watch.[ch]      how far it is, each second or when it is asked for; bar.[ch] the line that says so
+ *	signals.[ch]    SIGINT and SIGTERM, which stop what runs; SIGUSR1, which asks
  *	exit.h          the exit statuses
  */
 #include "base/us.h"
@@ -62,6 +77,13 @@ static enum cli_exit finish_stdout(void)
 	return CLI_EXIT_OK;
 }
 
+/** What each verb does. */
+static enum cli_exit (*const commands[])(const struct opts *opts) = {
+	[OPTS_VERB_COPY] = cmd_copy, [OPTS_VERB_VERIFY] = cmd_copy,   [OPTS_VERB_SEND] = cmd_send,
+	[OPTS_VERB_RECV] = cmd_recv, [OPTS_VERB_KEYGEN] = cmd_keygen,
+	[OPTS_VERB_SERVE] = cmd_serve, [OPTS_VERB_SSH] = cmd_ssh,
+};
+
 int main(int argc, char **argv)
 {
 	enum cli_exit status;
@@ -87,7 +109,7 @@ int main(int argc, char **argv)
 	case OPTS_COPY:
 		break;
 	}
-	status = cmd_copy(&opts);
+	status = commands[opts.verb](&opts);
 	opts_free(&opts);
 	return (int)status;
 }

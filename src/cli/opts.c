@@ -11,6 +11,8 @@
 
 #include "base/parse.h"
 #include "base/quote.h"
+#include "base/us.h"
+#include "cli/opts_net.h"
 #include "cli/opts_table.h"
 #include "cli/opts_values.h"
 
@@ -27,6 +29,7 @@ struct parser {
 	int next;          /**< The next word to look at. */
 	int operand_end;   /**< Operands stand in argv[1] to here. */
 	FILE *err;         /**< Where mistakes are described. */
+	bool served;       /**< It came from another machine. */
 };
 
 /** End the description of a mistake. */
@@ -50,7 +53,7 @@ static int value_error(FILE *err, const struct option_def *def, const char *valu
 		us_quote_write(err, value);
 		fputs("' is not valid", err);
 	}
-	fprintf(err, ": %s\n", valid);
+	fprintf(err, "%s%s\n", valid[0] != '\0' ? ": " : "", valid);
 	return usage_error(err);
 }
 
@@ -75,9 +78,13 @@ static void store_enum(struct opts *opts, const struct option_def *def, unsigned
 	memcpy((char *)opts + def->field, &value, sizeof(value));
 }
 
-/** Find a word among an option's choices and store its place. */
+/** Find a word among an option's choices and store its place; without a word, what the option means then. */
 static int store_choice(struct opts *opts, const struct option_def *def, const char *value)
 {
+	if (value == NULL) {
+		store_enum(opts, def, def->value);
+		return 0;
+	}
 	for (unsigned int i = 0; def->choices[i] != NULL; i++) {
 		if (strcmp(def->choices[i], value) == 0) {
 			store_enum(opts, def, i);
@@ -124,6 +131,12 @@ static int store(struct parser *parser, const struct option_def *def, const char
 
 	switch (def->kind) {
 	case KIND_UINT:
+		if (value == NULL) {
+			store_enum(parser->opts, def, def->value);
+			break;
+		}
+		ret = store_number(parser->opts, def, value);
+		break;
 	case KIND_SIZE:
 		ret = store_number(parser->opts, def, value);
 		break;
@@ -141,6 +154,7 @@ static int store(struct parser *parser, const struct option_def *def, const char
 		parser->opts->job.limit_delete = true;
 		break;
 	case KIND_TEXT:
+		ret = value[0] != '\0' ? 0 : -EINVAL;
 		memcpy((char *)parser->opts + def->field, &value, sizeof(value));
 		break;
 	case KIND_CHMOD:
@@ -159,8 +173,18 @@ static int store(struct parser *parser, const struct option_def *def, const char
 	case KIND_DROP:
 		ret = opts_store_keep(parser->opts, def, value);
 		break;
+	case KIND_REFERENCE:
+		if (parser->opts->job.nr_link_dests == USYNC_LINK_DESTS_MAX) {
+			fprintf(parser->err, "uring-sync: --%s: may be given %u times\n", def->name, USYNC_LINK_DESTS_MAX);
+			return usage_error(parser->err);
+		}
+		parser->opts->link_dests[parser->opts->job.nr_link_dests++] = value;
+		break;
 	case KIND_FILTER:
 		ret = opts_store_filter(parser->opts, value, def->value != 0);
+		break;
+	case KIND_SECRET:
+		ret = opts_store_secret(parser->opts, value);
 		break;
 	case KIND_FILTER_FILE:
 		return opts_store_filter_file(parser->opts, def, value, parser->err);
@@ -229,44 +253,122 @@ static int parse_letters(struct parser *parser, const char *word)
 	return 0;
 }
 
+/** Describe operands that are not what the verb takes. */
+static int operand_error(struct parser *parser, const char *text, const char *operand)
+{
+	fprintf(parser->err, "uring-sync: %s", text);
+	if (operand != NULL) {
+		fputs(" '", parser->err);
+		us_quote_write(parser->err, operand);
+		fputc('\'', parser->err);
+	}
+	fputc('\n', parser->err);
+	return usage_error(parser->err);
+}
+
 /** Sort the operands into sources and destination, or say what is missing. */
 static int set_operands(struct parser *parser)
 {
+	struct opts *opts = parser->opts;
 	int nr = parser->operand_end - 1;
+	char **words = parser->argv + 1;
 
+	switch (opts->verb) {
+	case OPTS_VERB_KEYGEN:
+	case OPTS_VERB_SERVE:
+		return nr == 0 ? 0 : operand_error(parser, "keygen and serve take no operand:", words[0]);
+	case OPTS_VERB_RECV:
+		if (nr != 1) {
+			return nr == 0 ? operand_error(parser, "recv: missing destination", NULL)
+			               : operand_error(parser, "recv: one destination, and no more:", words[1]);
+		}
+		opts->destination = words[0];
+		return 0;
+	default:
+		break;
+	}
 	if (nr <= 0) {
-		fputs("uring-sync: missing source and destination\n", parser->err);
-		return usage_error(parser->err);
+		return operand_error(parser, "missing source and destination", NULL);
+	}
+	if (parser->served) {
+		opts->sources = words;
+		opts->nr_sources = (size_t)nr;
+		return 0;
 	}
 	if (nr == 1) {
-		fputs("uring-sync: missing destination after '", parser->err);
-		us_quote_write(parser->err, parser->argv[1]);
-		fputs("'\n", parser->err);
-		return usage_error(parser->err);
+		return operand_error(parser, "missing destination after", words[0]);
 	}
-	parser->opts->sources = parser->argv + 1;
-	parser->opts->nr_sources = (size_t)nr - 1;
-	parser->opts->destination = parser->argv[nr];
+	opts->sources = words;
+	opts->nr_sources = (size_t)nr - 1;
+	opts->destination = words[nr - 1];
 	return 0;
 }
 
-int opts_parse(struct opts *opts, int argc, char **argv, FILE *err)
+/** What is left to be done when all words were read. */
+static int finish(struct parser *parser)
+{
+	struct opts *opts = parser->opts;
+	int ret = set_operands(parser);
+
+	if (ret == 0) {
+		ret = opts_check_together(opts, parser->err);
+	}
+	if (ret == 0 && !parser->served) {
+		ret = opts_check_net(opts, parser->err);
+	}
+	if (ret == 0) {
+		ret = opts_load_files(opts, parser->err);
+	}
+	if (ret == 0 && opts->verifies) {
+		opts->job.dry_run = true;
+		opts->job.compare = USYNC_COMPARE_CONTENTS;
+		opts->job.remove = !opts->job.only_files; /* What the source does not have is a difference. */
+	}
+	return ret;
+}
+
+/** The verb that a first word is. */
+static enum opts_verb verb_of(const char *word)
+{
+	static const char *const verbs[] = {
+		[OPTS_VERB_VERIFY] = "verify", [OPTS_VERB_SEND] = "send", [OPTS_VERB_RECV] = "recv", [OPTS_VERB_KEYGEN] = "keygen",
+		[OPTS_VERB_SERVE] = "serve"};
+
+	for (unsigned int i = 0; i < us_array_size(verbs); i++) {
+		if (verbs[i] != NULL && strcmp(verbs[i], word) == 0) {
+			return (enum opts_verb)i;
+		}
+	}
+	return OPTS_VERB_COPY;
+}
+
+/** Take WORD for the verb if it is one: the first operand, wherever options stand.  "./send" is a name. */
+static bool take_verb(struct parser *parser, const char *word)
+{
+	struct opts *opts = parser->opts;
+
+	opts->verb = verb_of(word);
+	opts->verifies = opts->verb == OPTS_VERB_VERIFY;
+	return opts->verb != OPTS_VERB_COPY;
+}
+
+/** Read a command line of either kind. */
+static int parse(struct opts *opts, int argc, char **argv, FILE *err, bool served)
 {
 	struct parser parser = {
-		.opts = opts, .argv = argv, .argc = argc, .next = 1, .operand_end = 1, .err = err};
-	bool options_ended = false;
+		.opts = opts, .argv = argv, .argc = argc, .next = 1, .operand_end = 1, .err = err, .served = served};
+	bool options_ended = false, first = true;
 	int ret = 0;
 
 	*opts = (struct opts){.action = OPTS_COPY, .job = USYNC_OPTIONS_INIT, .keep = USYNC_KEEP_DEFAULT};
-	if (argc > 1 && strcmp(argv[1], "verify") == 0) {
-		opts->verifies = true;
-		parser.next = 2;
-	}
 	while (parser.next < argc && ret == 0 && opts->action == OPTS_COPY) {
 		char *word = argv[parser.next++];
 
 		if (options_ended || word[0] != '-' || word[1] == '\0') {
-			argv[parser.operand_end++] = word;
+			if (!first || options_ended || !take_verb(&parser, word)) {
+				argv[parser.operand_end++] = word;
+			}
+			first = false;
 		} else if (strcmp(word, "--") == 0) {
 			options_ended = true;
 		} else if (word[1] == '-') {
@@ -275,22 +377,22 @@ int opts_parse(struct opts *opts, int argc, char **argv, FILE *err)
 			ret = parse_letters(&parser, word);
 		}
 	}
-	if (ret == 0 && opts->action == OPTS_COPY) {
-		ret = set_operands(&parser);
-	}
 	opts->job.keep = opts->keep != 0 ? opts->keep : USYNC_KEEP_NONE;
 	opts->job.filters = opts->filters;
+	opts->job.link_dests = opts->link_dests;
 	if (ret == 0 && opts->action == OPTS_COPY) {
-		ret = opts_check_together(opts, err);
-	}
-	if (ret == 0 && opts->action == OPTS_COPY) {
-		ret = opts_load_files(opts, err);
-	}
-	if (ret == 0 && opts->verifies) {
-		opts->job.dry_run = true;
-		opts->job.compare = USYNC_COMPARE_CONTENTS;
-		opts->job.remove = !opts->job.only_files; /* What the source does not have is a difference. */
+		ret = finish(&parser);
 	}
 	opts->job.files = (const char *const *)opts->files;
 	return ret;
+}
+
+int opts_parse(struct opts *opts, int argc, char **argv, FILE *err)
+{
+	return parse(opts, argc, argv, err, false);
+}
+
+int opts_parse_served(struct opts *opts, int argc, char **argv, FILE *err)
+{
+	return parse(opts, argc, argv, err, true);
 }

@@ -19,6 +19,37 @@ enum opts_action {
 	OPTS_VERSION, /**< Print the version. */
 };
 
+/** When it is shown how far the copy is. */
+enum opts_progress {
+	OPTS_PROGRESS_NEVER,
+	OPTS_PROGRESS_AUTO, /**< Where messages go to a terminal. */
+	OPTS_PROGRESS_ALWAYS,
+};
+
+/** The verbs: what a first word may be. */
+enum opts_verb {
+	OPTS_VERB_COPY,   /**< None of them. */
+	OPTS_VERB_VERIFY, /**< Compare, and change nothing. */
+	OPTS_VERB_SEND,   /**< Send to another machine. */
+	OPTS_VERB_RECV,   /**< Receive from others. */
+	OPTS_VERB_KEYGEN, /**< Make a secret. */
+	OPTS_VERB_SERVE,  /**< Be the other end of ssh. */
+	OPTS_VERB_SSH,    /**< No word, but operands on another machine. */
+};
+
+/** What --tls and --no-tls say. */
+enum opts_tls {
+	OPTS_TLS_DEFAULT, /**< Neither. */
+	OPTS_TLS_ON,
+	OPTS_TLS_OFF,
+};
+
+/** A host and a port, as they are written with a colon between them. */
+struct opts_address {
+	char *host; /**< Without brackets; NULL: every address of this machine. */
+	char *port; /**< In digits. */
+};
+
 /** A command line that was read. */
 struct opts {
 	enum opts_action action;  /**< What to do; the operands are set for OPTS_COPY only. */
@@ -26,24 +57,39 @@ struct opts {
 	uint32_t keep;            /**< USYNC_KEEP_ bits asked for so far; in job at the end. */
 	struct usync_filter *filters; /**< What job.filters points to at the end. */
 	char **patterns;          /**< What those point to. */
+	const char *link_dests[USYNC_LINK_DESTS_MAX]; /**< What job.link_dests points to; borrowed from argv. */
 	bool numeric_ids;         /**< Keep owners by number; on one machine names lead to the same. */
 	const char *files_from;   /**< A file of names, or NULL. */
 	bool from0;               /**< They end with a NUL. */
 	char **files;             /**< What job.files points to. */
 	const char *failed_list;  /**< Where the names of what failed go, or NULL. */
 	const char *log_file;     /**< Where all that happens goes, or NULL. */
-	bool verifies;            /**< The first word was "verify": compare, and change nothing. */
+	enum opts_verb verb;      /**< What the first word was. */
+	bool verifies;            /**< It was "verify". */
+	const char *listen;       /**< Where to listen, as it was written. */
+	struct opts_address address; /**< Where to connect to, or to listen. */
+	char *secret;             /**< Given as a value; argv does not have it any more. */
+	const char *secret_file;  /**< Or the file that has it. */
+	enum opts_tls tls;
+	enum usync_ktls ktls;
+	uint32_t timeout;         /**< Seconds; 0: the library's choice. */
+	uint32_t max_clients;     /**< Transfers at a time; 0: the library's choice. */
+	bool one_shot;            /**< Receive one transfer and end. */
+	const char *rsh;          /**< What reaches another machine; NULL: ssh. */
+	const char *remote_path;  /**< Which program is run there; NULL: this one's name. */
+	enum opts_progress progress; /**< Show how far it is. */
+	bool json;                /**< Print objects of JSON. */
 	bool stats;               /**< Print all counts at the end. */
 	bool itemize;             /**< Print what changes about each entry. */
 	bool verbose;             /**< Print paths as they are copied, and notes. */
 	bool quiet;               /**< Print no summary. */
 	char **sources;           /**< nr_sources paths; borrowed from argv. */
-	size_t nr_sources;        /**< At least 1. */
-	const char *destination;  /**< Borrowed from argv. */
+	size_t nr_sources;        /**< At least 1, where the verb has sources. */
+	const char *destination;  /**< Where the verb has one; borrowed from argv. */
 };
 
 /**
- * Read a command line.  A first word "verify" is the verb.  Options and operands may be mixed; "--" ends the options; a "-" alone is an
+ * Read a command line.  The first word may be a verb.  Options and operands may be mixed; "--" ends the options; a "-" alone is an
  * operand.  Of options that contradict each other the last one counts.  Reading ends at the first
  * --help or --version.
  *
@@ -54,6 +100,12 @@ struct opts {
  * @return 0, or -EINVAL after a mistake was described.
  */
 int opts_parse(struct opts *opts, int argc, char **argv, FILE *err);
+
+/**
+ * The same for a command line that came from another machine (order.h): its verb is send or recv, and its operands are the sources alone, or
+ * the destination.
+ */
+int opts_parse_served(struct opts *opts, int argc, char **argv, FILE *err);
 
 /** Free what opts_parse() allocated, also after a mistake. */
 void opts_free(struct opts *opts);

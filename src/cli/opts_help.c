@@ -12,6 +12,7 @@ static const char *const category_titles[CATEGORY_NR] = {
 	[CATEGORY_UPDATE] = "What becomes of files that exist",
 	[CATEGORY_SPEED] = "How the copy is done",
 	[CATEGORY_TRUST] = "What can be relied on",
+	[CATEGORY_NET] = "Between machines",
 	[CATEGORY_OUTPUT] = "What is printed",
 };
 
@@ -67,12 +68,21 @@ void opts_help(FILE *out)
 {
 	fputs("Usage: uring-sync [OPTION]... SOURCE DESTINATION\n"
 	      "  or:  uring-sync [OPTION]... SOURCE... DIRECTORY\n"
+	      "  or:  uring-sync [OPTION]... SOURCE... [USER@]HOST:DESTINATION\n"
+	      "  or:  uring-sync [OPTION]... [USER@]HOST:SOURCE... DESTINATION\n"
+	      "  or:  uring-sync verify [OPTION]... SOURCE DESTINATION\n"
+	      "  or:  uring-sync recv [OPTION]... DESTINATION --listen [ADDRESS:]PORT\n"
+	      "  or:  uring-sync send [OPTION]... SOURCE... HOST:PORT\n"
+	      "  or:  uring-sync keygen\n"
 	      "Copy trees of very many small files fast, on io_uring.\n"
 	      "\n"
 	      "A directory SOURCE: DESTINATION becomes its copy, and is made when missing.\n"
 	      "A file SOURCE: it is copied to DESTINATION, or into it when that is a directory.\n"
 	      "Several: each is copied into DIRECTORY, which must exist, under its own name.\n"
-	      "verify: the two are compared, contents too, and each difference is printed.\n",
+	      "verify: the two are compared, contents too, and each difference is printed.\n"
+	      "HOST: another machine, where uring-sync is started by ssh.\n"
+	      "recv, send: the same copy between two machines that share a secret, encrypted.\n"
+	      "keygen: print a new secret.\n",
 	      out);
 	for (enum opts_category category = 0; category < CATEGORY_NR; category++) {
 		fprintf(out, "\n%s:\n", category_titles[category]);
@@ -87,7 +97,7 @@ void opts_help(FILE *out)
 	      "Options may stand after operands; -- ends them.\n"
 	      "\n"
 	      "Exit status: 0 all copied, or no difference; 23 some entries failed, or differ;\n"
-	      "24 some only vanished while copying; 2 wrong usage; 1 could not start or go on;\n"
-	      "130 or 143 stopped by a signal.  See uring-sync(1).\n",
+	      "24 some only vanished while copying; 25 --max-delete kept some; 2 wrong usage;\n"
+	      "1 could not start or go on; 130 or 143 stopped by a signal.  See uring-sync(1).\n",
 	      out);
 }

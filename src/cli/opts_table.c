@@ -28,6 +28,10 @@ static_assert(sizeof(enum usync_reflink) == sizeof(unsigned int), "enum size");
 static_assert(sizeof(enum usync_sparse) == sizeof(unsigned int), "enum size");
 static_assert(sizeof(enum usync_compare) == sizeof(unsigned int), "enum size");
 static_assert(sizeof(enum usync_follow) == sizeof(unsigned int), "enum size");
+static_assert(sizeof(enum opts_progress) == sizeof(unsigned int), "enum size");
+static_assert(sizeof(enum opts_tls) == sizeof(unsigned int), "enum size");
+static_assert(sizeof(enum usync_sockets) == sizeof(unsigned int), "enum size");
+static_assert(sizeof(enum usync_ktls) == sizeof(unsigned int), "enum size");
 static_assert(sizeof(enum opts_action) == sizeof(unsigned int), "enum size");
 
 const struct option_def *opts_table_find(const char *name, size_t length)
@@ -125,7 +129,9 @@ void opts_table_valid(char out[OPTS_VALID_MAX], const struct option_def *def)
 	case KIND_FILTER:
 		snprintf(out, OPTS_VALID_MAX, "one byte or more");
 		break;
+	case KIND_REFERENCE:
 	case KIND_TEXT:
+	case KIND_SECRET:
 	case KIND_FILTER_FILE:
 	case KIND_KEEP_ALL:
 	case KIND_SET:

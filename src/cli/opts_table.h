@@ -14,9 +14,9 @@
 
 /** How an option's value is read and stored. */
 enum opts_kind {
-	KIND_UINT,   /**< A number, as uint32_t. */
+	KIND_UINT,   /**< A number, as uint32_t; without one: .value. */
 	KIND_SIZE,   /**< A size, as uint64_t. */
-	KIND_CHOICE, /**< A word's place in the list, as an enum. */
+	KIND_CHOICE, /**< A word's place in the list, as an enum; without one: .value. */
 	KIND_SET,    /**< No value: .value, as an enum. */
 	KIND_FLAG,   /**< No value: true. */
 	KIND_KEEP,   /**< A list of attributes that are kept, strictly; without one: .value. */
@@ -27,8 +27,10 @@ enum opts_kind {
 	KIND_TEXT,   /**< A path, as it is. */
 	KIND_CHMOD,  /**< A list of changes to permission bits. */
 	KIND_CHOWN,  /**< A user, a group, or both. */
+	KIND_REFERENCE, /**< A path, one of several. */
 	KIND_FILTER, /**< A pattern; .value is 1 for one that includes. */
 	KIND_FILTER_FILE, /**< A file of patterns; the same. */
+	KIND_SECRET, /**< A secret: it is copied, and wiped where it stood. */
 };
 
 /** Headings of --help. */
@@ -38,6 +40,7 @@ enum opts_category {
 	CATEGORY_UPDATE,
 	CATEGORY_SPEED,
 	CATEGORY_TRUST,
+	CATEGORY_NET,
 	CATEGORY_OUTPUT,
 	CATEGORY_NR,
 };

@@ -5,6 +5,7 @@
 #include "base/parse.h"
 #include "base/quote.h"
 #include "base/us.h"
+#include "cli/opts_net.h"
 
 #include <grp.h>
 #include <pwd.h>
@@ -308,6 +309,34 @@ static int check_names(const struct opts *opts, FILE *err)
 	return 0;
 }
 
+/** See whether what is said of sharing blocks contradicts itself or something else.  @return 0 or -EINVAL. */
+static int check_sharing(const struct usync_options *job, FILE *err)
+{
+	static const char *const ways[] = {
+		[USYNC_COPY_AUTO] = "auto", [USYNC_COPY_RW] = "rw", [USYNC_COPY_SPLICE] = "splice",
+		[USYNC_COPY_REFLINK] = "reflink", [USYNC_COPY_CFR] = "cfr"};
+	bool shares = job->reflink == USYNC_REFLINK_ALWAYS || job->copy == USYNC_COPY_REFLINK;
+	const char *what = job->reflink == USYNC_REFLINK_ALWAYS ? "--reflink=always" : "--copy=reflink";
+
+	if (job->copy != USYNC_COPY_AUTO && job->reflink != USYNC_REFLINK_AUTO &&
+	    (job->copy == USYNC_COPY_REFLINK) != (job->reflink == USYNC_REFLINK_ALWAYS)) {
+		fprintf(err, "uring-sync: --copy=%s and --reflink=%s contradict each other\n", ways[job->copy],
+		        job->reflink == USYNC_REFLINK_ALWAYS ? "always" : "never");
+		return -EINVAL;
+	}
+	if (shares && job->sparse != USYNC_SPARSE_AUTO) {
+		fprintf(err, "uring-sync: %s and --sparse=%s contradict each other: what shares the "
+		             "source's blocks has its holes\n", what, job->sparse == USYNC_SPARSE_ALWAYS ? "always" : "never");
+		return -EINVAL;
+	}
+	if (shares && (job->verify || job->checksum_file != NULL)) {
+		fprintf(err, "uring-sync: %s and --%s contradict each other: what shares the source's blocks is "
+		             "not read\n", what, job->verify ? "verify" : "checksum-file");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int opts_check_together(const struct opts *opts, FILE *err)
 {
 	const struct usync_options *job = &opts->job;
@@ -324,7 +353,7 @@ int opts_check_together(const struct opts *opts, FILE *err)
 			{"delete", job->remove},
 			{"max-delete", job->limit_delete},
 			{"backup", job->backup},
-			{"link-dest", job->link_dest != NULL},
+			{"link-dest", job->nr_link_dests > 0},
 			{"temp-dir", job->temp_dir != NULL},
 			{"resume", job->journal != NULL},
 			{"fsync", job->fsync},
@@ -345,17 +374,7 @@ int opts_check_together(const struct opts *opts, FILE *err)
 		      "what is to go\n", err);
 		return -EINVAL;
 	}
-	if (job->reflink == USYNC_REFLINK_ALWAYS && job->sparse != USYNC_SPARSE_AUTO) {
-		fprintf(err, "uring-sync: --reflink=always and --sparse=%s contradict each other: what shares the "
-		             "source's blocks has its holes\n", job->sparse == USYNC_SPARSE_ALWAYS ? "always" : "never");
-		return -EINVAL;
-	}
-	if (job->reflink == USYNC_REFLINK_ALWAYS && (job->verify || job->checksum_file != NULL)) {
-		fprintf(err, "uring-sync: --reflink=always and --%s contradict each other: what shares the source's blocks is "
-		             "not read\n", job->verify ? "verify" : "checksum-file");
-		return -EINVAL;
-	}
-	return 0;
+	return check_sharing(job, err);
 }
 
 int opts_load_files(struct opts *opts, FILE *err)
@@ -386,6 +405,7 @@ int opts_load_files(struct opts *opts, FILE *err)
 
 void opts_free(struct opts *opts)
 {
+	opts_free_net(opts);
 	for (size_t i = 0; i < opts->job.nr_filters; i++) {
 		free(opts->patterns[i]);
 	}

@@ -9,6 +9,7 @@
 
 #include "base/quote.h"
 #include "cli/itemize.h"
+#include "cli/json.h"
 #include "cli/log.h"
 
 #include <errno.h>
@@ -77,12 +78,46 @@ static void note_failed(struct report *report, const struct usync_event *event)
 	}
 }
 
-void report_event(const struct usync_event *event, void *payload)
+/** Print an event as an object, if it was asked for. */
+static void print_json(struct report *report, const struct usync_event *event)
 {
-	struct report *report = payload;
+	bool is_change = event->type == USYNC_EVENT_COPIED || event->type == USYNC_EVENT_DELETED;
 
+	if ((is_change && !report->itemize && !report->verbose) || (event->type == USYNC_EVENT_NOTE && !report->verbose)) {
+		return;
+	}
+	errno = 0;
+	json_event(report->out, event);
+	note_out_error(report);
+}
+
+/** What is changed or deleted, by name. */
+static void print_change(struct report *report, const struct usync_event *event)
+{
+	report->differences++;
+	if (report->json) {
+		return;
+	}
+	if (event->type == USYNC_EVENT_DELETED) {
+		if (report->itemize || report->verbose) {
+			print_deleted(report, event);
+		}
+	} else if (report->itemize) {
+		print_itemized(report, event);
+	} else if (report->verbose) {
+		print_copied(report, event->path);
+	}
+}
+
+/** Print one event; the lock is held. */
+static void print_event(struct report *report, const struct usync_event *event)
+{
+	bar_hide(&report->bar);
 	if (report->log != NULL) {
 		log_event(report->log, event);
+	}
+	if (report->json) {
+		print_json(report, event);
 	}
 	switch (event->type) {
 	case USYNC_EVENT_FAILED:
@@ -91,18 +126,8 @@ void report_event(const struct usync_event *event, void *payload)
 		print_trouble(report, event);
 		break;
 	case USYNC_EVENT_COPIED:
-		report->differences++;
-		if (report->itemize) {
-			print_itemized(report, event);
-		} else if (report->verbose) {
-			print_copied(report, event->path);
-		}
-		break;
 	case USYNC_EVENT_DELETED:
-		report->differences++;
-		if (report->itemize || report->verbose) {
-			print_deleted(report, event);
-		}
+		print_change(report, event);
 		break;
 	case USYNC_EVENT_WARNING:
 		print_trouble(report, event);
@@ -115,29 +140,88 @@ void report_event(const struct usync_event *event, void *payload)
 	}
 }
 
+void report_event(const struct usync_event *event, void *payload)
+{
+	struct report *report = payload;
+
+	pthread_mutex_lock(&report->lock);
+	print_event(report, event);
+	pthread_mutex_unlock(&report->lock);
+}
+
+void report_progress(struct report *report, const struct usync_stats *stats)
+{
+	pthread_mutex_lock(&report->lock);
+	if (report->json) {
+		errno = 0;
+		json_progress(report->out, stats);
+		note_out_error(report);
+		flush_out(report); /* Who reads it wants it now. */
+	}
+	if (report->shows) {
+		flush_out(report);
+		bar_show(&report->bar, stats);
+	}
+	pthread_mutex_unlock(&report->lock);
+}
+
+void report_status(struct report *report, const struct usync_stats *stats)
+{
+	static const struct usync_stats start;
+	char text[BAR_MAX];
+
+	pthread_mutex_lock(&report->lock);
+	bar_text(text, stats, &start);
+	bar_hide(&report->bar);
+	flush_out(report);
+	fprintf(report->err, "uring-sync: %s\n", text);
+	pthread_mutex_unlock(&report->lock);
+}
+
 void report_fatal(struct report *report, const char *text, int error)
 {
+	bar_hide(&report->bar);
 	if (report->log != NULL) {
 		log_fatal(report->log, text, error);
+	}
+	if (report->json) {
+		errno = 0;
+		json_fatal(report->out, text, error);
+		note_out_error(report);
 	}
 	flush_out(report);
 	fputs("uring-sync: ", report->err);
 	lines_fatal(report->err, text, error);
 }
 
-void report_end(struct report *report, const struct usync_stats *stats, enum lines_end end)
+/** The counts and the summary, for people. */
+static void print_end(struct report *report, const struct usync_job *job, const struct usync_stats *stats,
+                      enum lines_end end)
 {
-	if (report->log != NULL) {
-		log_summary(report->log, stats, end);
-	}
-	errno = 0;
 	if (report->stats) {
+		struct usync_latency latencies[USYNC_LATENCIES_MAX];
+
 		lines_stats(report->out, stats);
+		lines_latencies(report->out, latencies, usync_job_latencies(job, latencies));
 	}
 	if (!report->quiet && report->verifies) {
 		lines_verified(report->out, stats, report->differences, end);
 	} else if (!report->quiet) {
 		lines_summary(report->out, stats, end);
+	}
+}
+
+void report_end(struct report *report, const struct usync_job *job, const struct usync_stats *stats, enum lines_end end)
+{
+	bar_hide(&report->bar);
+	if (report->log != NULL) {
+		log_summary(report->log, stats, end);
+	}
+	errno = 0;
+	if (report->json) {
+		json_summary(report->out, stats, report->verifies ? &report->differences : NULL, end);
+	} else {
+		print_end(report, job, stats, end);
 	}
 	note_out_error(report);
 }

@@ -7,11 +7,13 @@
 #ifndef US_CLI_REPORT_H
 #define US_CLI_REPORT_H
 
+#include "cli/bar.h"
 #include "cli/lines.h"
 #include "cli/log.h"
 
 #include <usync.h>
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -30,16 +32,26 @@ struct report {
 	bool verifies; /**< It is no copy: what would be changed are differences. */
 	uint64_t differences;
 	int error;    /**< 0, or the first -errno of writing to out. */
+	bool json;    /**< On out stand objects, one a line, and nothing else. */
+	bool shows;   /**< Show how far it is, each second. */
+	struct bar bar; /**< With shows: where. */
+	pthread_mutex_t lock; /**< Held for each message: events come from the job's threads, progress from one of ours. */
 };
 
 /** Print one event.  A usync_event_fn; PAYLOAD is the struct report. */
 void report_event(const struct usync_event *event, void *payload);
 
+/** A second has passed: show how far it is. */
+void report_progress(struct report *report, const struct usync_stats *stats);
+
+/** The user asks how far it is: say so on err. */
+void report_status(struct report *report, const struct usync_stats *stats);
+
 /** Print what stopped the job, TEXT, or where that is empty the errno of ERROR (negative). */
 void report_fatal(struct report *report, const char *text, int error);
 
-/** Print how it ended. */
-void report_end(struct report *report, const struct usync_stats *stats, enum lines_end end);
+/** Print how JOB ended. */
+void report_end(struct report *report, const struct usync_job *job, const struct usync_stats *stats, enum lines_end end);
 
 /**
  * Flush what was printed to out and say so on err when any of it was lost.

@@ -2,9 +2,10 @@
 /*
  * Signals, the one thing in this program that needs globals: a handler is handed nothing else.
  *
- *	first SIGINT or SIGTERM    usync_job_cancel(): the job ends by itself, in good order
+ *	first SIGINT or SIGTERM    the target's stop(): what runs ends by itself, in good order
  *	the other of the two       the same; the exit status tells of the first
  *	the same one again         the process is killed
+ *	SIGUSR1                    watch_ask(): a line about how far it is
  *
  * The handler runs on whichever thread the kernel picks, so what it shares is atomic; lock-free
  * atomics, clock_gettime(), signal() and raise() are safe in it.
@@ -16,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/us.h"
+#include "cli/watch.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -34,8 +36,11 @@
 static const int stop_signals[] = {SIGINT, SIGTERM};
 static _Atomic(uint64_t) first_ns[us_array_size(stop_signals)];
 
-/** What to cancel; NULL when there is none. */
-static _Atomic(struct usync_job *) current_job;
+/** What to stop; NULL when there is nothing. */
+static _Atomic(const struct signals_target *) current_target;
+
+/** Whom to ask how far it is; NULL when there is none. */
+static _Atomic(struct watch *) current_watch;
 
 /** The first signal that came. */
 static atomic_int caught;
@@ -69,15 +74,28 @@ static void stop_handler(int sig)
 {
 	int saved_errno = errno;
 	int none = 0;
-	struct usync_job *job = atomic_load(&current_job);
+	const struct signals_target *target = atomic_load(&current_target);
 
 	atomic_compare_exchange_strong(&caught, &none, sig);
 	if (came_again(sig)) {
 		/* Blocked while its handler runs: it arrives when this returns. */
 		signal(sig, SIG_DFL);
 		raise(sig);
-	} else if (job != NULL) {
-		usync_job_cancel(job);
+	} else if (target != NULL) {
+		target->stop(target->payload);
+	}
+	errno = saved_errno;
+}
+
+/** The handler of SIGUSR1. */
+static void status_handler(int sig)
+{
+	int saved_errno = errno;
+	struct watch *watch = atomic_load(&current_watch);
+
+	(void)sig;
+	if (watch != NULL) {
+		watch_ask(watch);
 	}
 	errno = saved_errno;
 }
@@ -98,20 +116,36 @@ void signals_ignore_pipe(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-void signals_attach(struct usync_job *job)
+void signals_attach(const struct signals_target *target)
 {
+	struct sigaction action = {.sa_handler = status_handler, .sa_flags = SA_RESTART};
+
 	for (size_t i = 0; i < us_array_size(first_ns); i++) {
 		atomic_store(&first_ns[i], 0);
 	}
 	atomic_store(&caught, 0);
-	atomic_store(&current_job, job);
+	atomic_store(&current_target, target);
 	set_handlers(stop_handler);
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGUSR1, &action, NULL);
+}
+
+void signals_watch(struct watch *watch)
+{
+	atomic_store(&current_watch, watch);
+}
+
+void signals_unwatch(struct watch *watch)
+{
+	atomic_compare_exchange_strong(&current_watch, &watch, NULL);
 }
 
 void signals_detach(void)
 {
+	signal(SIGUSR1, SIG_IGN);
+	atomic_store(&current_watch, NULL);
 	set_handlers(SIG_DFL);
-	atomic_store(&current_job, NULL);
+	atomic_store(&current_target, NULL);
 }
 
 int signals_caught(void)

@@ -1,25 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file signals.h
- * SIGINT and SIGTERM stop a job in good order.  One job at a time.
+ * SIGINT and SIGTERM stop what runs in good order, SIGUSR1 asks how far it is.  One thing at a time.
  */
 #ifndef US_CLI_SIGNALS_H
 #define US_CLI_SIGNALS_H
 
-#include <usync.h>
+struct watch;
 
 /** Let SIGPIPE be an error of the write that caused it. */
 void signals_ignore_pipe(void);
 
-/**
- * From now on SIGINT and SIGTERM cancel JOB; the same signal again, a moment later, kills the
- * process at once.  JOB is borrowed until signals_detach().
- */
-void signals_attach(struct usync_job *job);
+/** What a signal stops. */
+struct signals_target {
+	void (*stop)(void *payload); /**< Called in the signal's handler, on any thread. */
+	void *payload;
+};
 
 /**
- * SIGINT and SIGTERM kill again.  To be called when no thread but the caller's is left, before the
- * job is freed.
+ * From now on SIGINT and SIGTERM stop TARGET; the same signal again, a moment later, kills the
+ * process at once.  TARGET is borrowed until signals_detach().
+ */
+void signals_attach(const struct signals_target *target);
+
+/** SIGUSR1 asks WATCH how far it is, until another one is watched or signals_unwatch() is called with this one. */
+void signals_watch(struct watch *watch);
+void signals_unwatch(struct watch *watch);
+
+/**
+ * SIGINT and SIGTERM kill again; SIGUSR1, which may come a moment too late, does not.  To be called when no thread of
+ * what runs is left, before what TARGET leads to is freed.
  */
 void signals_detach(void);
 

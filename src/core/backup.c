@@ -48,6 +48,7 @@ int us_backup_keep(struct us_worker *worker, int dirfd, const char *name)
 	char backup[NAME_MAX + 1];
 	char temp[US_TEMP_SIZE];
 	int ret = backup_name(worker->job, name, backup);
+	int removed;
 
 	if (ret < 0) {
 		return ret;
@@ -67,6 +68,6 @@ int us_backup_keep(struct us_worker *worker, int dirfd, const char *name)
 	}
 	ret = us_renameat(dirfd, temp, dirfd, backup);
 	/* Where both were names of one file already, rename(2) did nothing. */
-	us_unlinkat(dirfd, temp, 0);
-	return ret;
+	removed = us_leftovers_remove(worker->job, dirfd, temp);
+	return ret == 0 ? removed : ret;
 }

@@ -12,7 +12,9 @@ struct us_budget {
 	unsigned int sides;     /**< Descriptors of a directory. */
 	unsigned int workers;   /**< Asked for, and what is possible. */
 	unsigned int depth;     /**< Files in flight for each worker: asked for, and possible. */
+	unsigned int gather;    /**< Sources each worker holds open besides: asked for, and possible; may be 0. */
 	unsigned int opening;   /**< Directories being opened by each worker: asked for, and possible. */
+	unsigned int late;      /**< Workers that may come later: asked for, and possible; 0 is allowed. */
 	unsigned int listings;  /**< Listings alive at a time in all. */
 	unsigned int open_dirs; /**< Directories that may hold descriptors in all. */
 	unsigned int fds;       /**< Descriptors that this comes to, with those in use already. */
@@ -20,7 +22,7 @@ struct us_budget {
 
 /**
  * Lower what was asked for to what RLIMIT_NOFILE allows.  The soft limit is raised to the hard one first.
- * Every member is at least 1 at the end.
+ * Every member but gather and late is at least 1 at the end.
  *
  * @param splice  Files take a pipe too.
  */

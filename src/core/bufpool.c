@@ -13,12 +13,13 @@
 
 #include "base/us.h"
 
-#include <stdbool.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 
 #define FREE 0x80u
 #define NONE UINT32_MAX
+
+/** A huge page, of the size that most processors have. */
+#define HUGE ((size_t)2 << 20)
 
 /** What a free block's first bytes hold. */
 struct free_block {
@@ -73,39 +74,72 @@ static unsigned int order_of(size_t size)
 	return order;
 }
 
+/** Memory of SIZE bytes that nothing has touched. */
+static void *reserve(size_t size)
+{
+	void *start = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return start != MAP_FAILED ? start : NULL;
+}
+
+/**
+ * The same from the beginning of a huge page on, where there is room for that.  Neighbouring mappings become one, and a
+ * huge page over the border of two slabs would give both the node of the thread that comes first.
+ */
+static char *reserve_aligned(size_t size)
+{
+	char *start = size >= HUGE ? reserve(size + HUGE) : NULL;
+	size_t before;
+
+	if (start == NULL) {
+		return reserve(size);
+	}
+	before = -(uintptr_t)start & (HUGE - 1);
+	if (before > 0) {
+		munmap(start, before);
+	}
+	/* Whole pages: what is left of the last one stays. */
+	size = (size + US_BUF_MIN - 1) & ~(size_t)(US_BUF_MIN - 1);
+	if (HUGE > before) {
+		munmap(start + before + size, HUGE - before);
+	}
+	return start + before;
+}
+
+/** Bytes of the states. */
+static size_t state_size(const struct us_bufpool *pool)
+{
+	return (size_t)1 << (pool->orders - 1);
+}
+
 int us_bufpool_init(struct us_bufpool *pool, size_t size)
 {
 	unsigned int top = order_of(size);
 
-	*pool = (struct us_bufpool){.orders = top + 1};
+	*pool = (struct us_bufpool){.orders = top + 1, .fresh = true};
 	if (top >= US_BUF_ORDERS) {
 		return -EINVAL;
 	}
 	pool->size = (size_t)US_BUF_MIN << top;
-	pool->state = calloc((size_t)1 << top, 1);
-	if (pool->state == NULL) {
-		return -ENOMEM;
-	}
-	pool->slab = mmap(NULL, pool->size, PROT_READ | PROT_WRITE,
-	                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (pool->slab == MAP_FAILED) {
-		free(pool->state);
+	pool->slab = reserve_aligned(pool->size + state_size(pool));
+	if (pool->slab == NULL) {
 		*pool = (struct us_bufpool){0};
 		return -ENOMEM;
 	}
+	/* The states are few bytes, and the rest of their huge page would be wasted, or another pool's beginning. */
+	(void)madvise(pool->slab + pool->size, state_size(pool), MADV_NOHUGEPAGE);
+	pool->state = (uint8_t *)pool->slab + pool->size;
 	for (unsigned int order = 0; order < US_BUF_ORDERS; order++) {
 		pool->free[order] = NONE;
 	}
-	list_push(pool, 0, top);
 	return 0;
 }
 
 void us_bufpool_fini(struct us_bufpool *pool)
 {
 	if (pool->slab != NULL) {
-		munmap(pool->slab, pool->size);
+		munmap(pool->slab, pool->size + state_size(pool));
 	}
-	free(pool->state);
 	*pool = (struct us_bufpool){0};
 }
 
@@ -119,7 +153,12 @@ void *us_bufpool_get(struct us_bufpool *pool, size_t size)
 		from++;
 	}
 	if (from >= pool->orders) {
-		return NULL;
+		if (!pool->fresh || order >= pool->orders) {
+			return NULL;
+		}
+		pool->fresh = false;
+		from = pool->orders - 1;
+		list_push(pool, 0, from);
 	}
 	n = pool->free[from];
 	list_remove(pool, n, from);

@@ -5,10 +5,14 @@
  *
  * Blocks are powers of two from US_BUF_MIN up, so that a thousand small files and one large chunk share the
  * slab without a fixed division.  A pool belongs to one thread.  An empty pool is the engine's back-pressure.
+ *
+ * No page of it is touched before the first us_bufpool_get(), so that the kernel gives it memory of the node of the
+ * thread that uses it, whichever thread made it.
  */
 #ifndef US_CORE_BUFPOOL_H
 #define US_CORE_BUFPOOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,7 +25,8 @@
 struct us_bufpool {
 	char *slab;         /**< Page aligned; touched only where blocks were used. */
 	size_t size;        /**< A power of two. */
-	uint8_t *state;     /**< For each smallest block: see bufpool.c. */
+	uint8_t *state;     /**< For each smallest block: see bufpool.c.  Behind the slab. */
+	bool fresh;         /**< Nothing was taken yet. */
 	uint32_t free[US_BUF_ORDERS]; /**< First free block of each order, or none. */
 	unsigned int orders;
 };

@@ -58,6 +58,9 @@ void us_digest_reset(struct us_digest *digest)
 	}
 }
 
+/** Zeros that are added at a time. */
+#define SKIP_BYTES (UINT64_C(256) << 20)
+
 /** Add bytes to what is there. */
 static void update(struct us_digest *digest, const void *data, size_t length)
 {
@@ -77,6 +80,14 @@ static void fill(struct us_digest *digest, uint64_t offset)
 	while (digest->end < offset) {
 		update(digest, zeros, (size_t)us_min(offset - digest->end, (uint64_t)sizeof(zeros)));
 	}
+}
+
+bool us_digest_skip(struct us_digest *digest, uint64_t offset)
+{
+	uint64_t end = digest->end + (digest->hash == USYNC_HASH_SHA256 ? SKIP_BYTES / 8 : SKIP_BYTES);
+
+	fill(digest, us_min(offset, end));
+	return digest->end >= offset;
 }
 
 void us_digest_add(struct us_digest *digest, uint64_t offset, const void *data, size_t length)
@@ -113,7 +124,12 @@ void us_digest_end(struct us_digest *digest, uint64_t size, struct us_sum *sum)
 	fill(digest, size);
 	memset(sum, 0, sizeof(*sum));
 	if (digest->hash == USYNC_HASH_SHA256) {
-		EVP_DigestFinal_ex(digest->evp, sum->bytes, NULL);
+		EVP_MD_CTX *copy = EVP_MD_CTX_new();
+
+		if (copy != NULL && EVP_MD_CTX_copy_ex(copy, digest->evp) == 1) {
+			EVP_DigestFinal_ex(copy, sum->bytes, NULL);
+		}
+		EVP_MD_CTX_free(copy);
 		sum->length = 32;
 	} else {
 		XXH128_canonical_t canonical;

@@ -2,6 +2,8 @@
 /* The nodes of the tree that is being copied: names, paths, identities. */
 #include "core/dir.h"
 
+#include "sys/call.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,12 +54,33 @@ int us_dir_set_source(struct us_dir *dir, const struct statx *stx)
 	return 0;
 }
 
+struct us_dir_reference *us_dir_references_new(size_t nr)
+{
+	struct us_dir_reference *references = calloc(nr, sizeof(*references));
+
+	for (size_t i = 0; references != NULL && i < nr; i++) {
+		references[i].fd = -1;
+	}
+	return references;
+}
+
+void us_dir_references_close(struct us_dir_reference *references, size_t nr)
+{
+	for (size_t i = 0; references != NULL && i < nr; i++) {
+		if (references[i].fd >= 0) {
+			us_close(references[i].fd);
+			references[i].fd = -1;
+		}
+	}
+}
+
 void us_dir_free(struct us_dir *dir)
 {
 	if (dir->source != NULL) {
 		free(dir->source->xattrs);
 		free(dir->source);
 	}
+	free(dir->references);
 	free(dir);
 }
 
@@ -71,14 +94,15 @@ static void prepend(char **end, const char *part, size_t length, bool slash)
 	memcpy(*end, part, length);
 }
 
-char *us_dir_path(const struct us_dir *dir, const char *name, enum us_side side)
+/** The path of NAME (NULL: of DIR itself) in DIR, from TOP (NULL: with the root's own name) on.  To be freed; NULL without memory. */
+static char *path_from(const struct us_dir *top, const struct us_dir *dir, const char *name, enum us_side side)
 {
 	size_t total = 1 + (name != NULL ? strlen(name) : 0);
 	char *path;
 	char *end;
 	bool slash = name != NULL;
 
-	for (const struct us_dir *d = dir; d != NULL; d = d->parent) {
+	for (const struct us_dir *d = dir; d != top; d = d->parent) {
 		total += strlen(us_dir_name(d, side)) + 1;
 	}
 	path = malloc(total);
@@ -90,7 +114,7 @@ char *us_dir_path(const struct us_dir *dir, const char *name, enum us_side side)
 	if (name != NULL) {
 		prepend(&end, name, strlen(name), false);
 	}
-	for (const struct us_dir *d = dir; d != NULL; d = d->parent) {
+	for (const struct us_dir *d = dir; d != top; d = d->parent) {
 		const char *part = us_dir_name(d, side);
 		size_t length = strlen(part);
 
@@ -104,33 +128,19 @@ char *us_dir_path(const struct us_dir *dir, const char *name, enum us_side side)
 	return path;
 }
 
+char *us_dir_path(const struct us_dir *dir, const char *name, enum us_side side)
+{
+	return path_from(NULL, dir, name, side);
+}
+
 char *us_dir_relative_path(const struct us_dir *dir, const char *name)
 {
-	size_t total = 1 + (name != NULL ? strlen(name) : 0);
-	bool slash = name != NULL;
-	char *path;
-	char *end;
+	const struct us_dir *root = dir;
 
-	for (const struct us_dir *d = dir; d->parent != NULL; d = d->parent) {
-		total += strlen(us_dir_name(d, US_DST)) + 1;
+	while (root->parent != NULL) {
+		root = root->parent;
 	}
-	path = malloc(total);
-	if (path == NULL) {
-		return NULL;
-	}
-	end = path + total;
-	*--end = '\0';
-	if (name != NULL) {
-		prepend(&end, name, strlen(name), false);
-	}
-	for (const struct us_dir *d = dir; d->parent != NULL; d = d->parent) {
-		const char *part = us_dir_name(d, US_DST);
-
-		prepend(&end, part, strlen(part), slash);
-		slash = true;
-	}
-	memmove(path, end, (size_t)(path + total - end));
-	return path;
+	return path_from(root, dir, name, US_DST);
 }
 
 bool us_identity_is(const struct us_identity *identity, const struct statx *stx)
@@ -146,4 +156,10 @@ struct us_identity us_identity_of(const struct statx *stx)
 		.dev_minor = stx->stx_dev_minor,
 		.ino = stx->stx_ino,
 	};
+}
+
+bool us_is_mount_point(const struct statx *parent, const struct statx *stx)
+{
+	return parent->stx_dev_major != stx->stx_dev_major || parent->stx_dev_minor != stx->stx_dev_minor ||
+	       ((parent->stx_mask & stx->stx_mask & STATX_MNT_ID) != 0 && parent->stx_mnt_id != stx->stx_mnt_id);
 }

@@ -64,6 +64,7 @@ static void close_fds(struct us_dircache *cache, struct us_dir *dir)
 			dir->fd[side] = -1;
 		}
 	}
+	us_dir_references_close(dir->references, cache->nr_references);
 	dir->is_open = false;
 	cache->open--;
 }
@@ -127,10 +128,23 @@ static void install(struct us_dircache *cache, struct us_dir *dir, const int fd[
 	cache->open++;
 }
 
+/** Open the references of DIR, whose parent has its own open; what is not found again is none any more. */
+static void reopen_references(const struct us_dircache *cache, struct us_dir *dir)
+{
+	for (unsigned int i = 0; dir->references != NULL && i < cache->nr_references; i++) {
+		struct us_dir_reference *reference = &dir->references[i];
+
+		if (open_same(dir->parent->references[i].fd, us_dir_name(dir, US_DST), dir_flags(dir, US_DST),
+		              &reference->identity, &reference->fd) < 0) {
+			reference->identity.ino = 0;
+		}
+	}
+}
+
 /** Open DIR, whose parent is open. */
 static int reopen_below(struct us_dircache *cache, struct us_dir *dir)
 {
-	int fd[US_SIDES] = {-1, -1, -1};
+	int fd[US_SIDES] = {-1, -1};
 
 	for (enum us_side side = 0; side < US_SIDES; side++) {
 		int ret = open_same(dir->parent->fd[side], us_dir_name(dir, side), dir_flags(dir, side),
@@ -141,6 +155,7 @@ static int reopen_below(struct us_dircache *cache, struct us_dir *dir)
 			return ret;
 		}
 	}
+	reopen_references(cache, dir);
 	install(cache, dir, fd);
 	return 0;
 }
@@ -217,11 +232,30 @@ void us_dircache_unpin(struct us_dircache *cache, struct us_dir *dir)
 	pthread_mutex_unlock(&cache->lock);
 }
 
+/** The same for its references.  @return false when not all of them could be had: then none is open. */
+static bool reopen_references_above(const struct us_dircache *cache, const struct us_dir *dir)
+{
+	struct us_dir *parent = dir->parent;
+
+	for (unsigned int i = 0; parent->references != NULL && i < cache->nr_references; i++) {
+		struct us_dir_reference *reference = &parent->references[i];
+		int below = dir->references != NULL ? dir->references[i].fd : -1;
+		bool wanted = reference->identity.ino != 0;
+
+		if (wanted && (below < 0 || open_same(below, "..", dir_flags(parent, US_DST), &reference->identity,
+		                                      &reference->fd) < 0)) {
+			us_dir_references_close(parent->references, i);
+			return false;
+		}
+	}
+	return true;
+}
+
 /** Open the parent of DIR by way of "..", where that still leads to the same directory. */
 static void reopen_above(struct us_dircache *cache, const struct us_dir *dir)
 {
 	struct us_dir *parent = dir->parent;
-	int fd[US_SIDES] = {-1, -1, -1};
+	int fd[US_SIDES] = {-1, -1};
 
 	for (enum us_side side = 0; side < US_SIDES; side++) {
 		bool wanted = parent->identity[side].ino != 0;
@@ -232,20 +266,32 @@ static void reopen_above(struct us_dircache *cache, const struct us_dir *dir)
 			return;
 		}
 	}
+	if (!reopen_references_above(cache, dir)) {
+		close_all(fd);
+		return;
+	}
 	install(cache, parent, fd);
 	list_append(cache, parent);
 }
 
 void us_dircache_close(struct us_dircache *cache, struct us_dir *dir)
 {
+	int fd[US_SIDES];
+
 	pthread_mutex_lock(&cache->lock);
 	if (dir->parent != NULL && !dir->parent->is_open) {
 		reopen_above(cache, dir);
 	}
 	dir->pins = 0;
+	memcpy(fd, dir->fd, sizeof(fd));
+	for (enum us_side side = 0; side < US_SIDES; side++) {
+		dir->fd[side] = -1;
+	}
 	close_fds(cache, dir);
 	evict(cache, cache->max_open);
 	pthread_mutex_unlock(&cache->lock);
+	/* Every directory comes here once, and what close(2) frees of a large one takes its time. */
+	close_all(fd);
 }
 
 void us_dircache_trim(struct us_dircache *cache)

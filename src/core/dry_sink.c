@@ -94,6 +94,10 @@ static void put_compared(struct us_worker *worker, struct us_file *file)
 {
 	int ret = us_local_compare_part(worker, file);
 
+	if (ret < 0 && file->is_reference) {
+		us_reference_note_error(worker, file->dir, file->dst_name, ret);
+		ret = 0;
+	}
 	if (ret < 0) {
 		us_report_failed(worker, &(struct us_place){file->dir, file->dst_name, US_DST}, "compare", ret);
 		let_go(worker, file);
@@ -101,6 +105,14 @@ static void put_compared(struct us_worker *worker, struct us_file *file)
 		us_worker_drained(worker, file);
 	} else if (ret > 0) {
 		finish_equal(worker, file);
+	} else if (file->is_reference && us_reference_next(worker, file)) {
+		us_close(file->dst_fd);
+		file->dst_fd = -1;
+		file->offset = 0;
+		file->length = 0;
+		file->eof = false;
+		file->all_given = false;
+		us_worker_drained(worker, file);
 	} else {
 		file->changes |= USYNC_CHANGE_VALUE | USYNC_CHANGE_CONTENT;
 		finish(worker, file, &worker->counts.files);
@@ -111,10 +123,12 @@ static void put_compared(struct us_worker *worker, struct us_file *file)
 static void put_symlink(struct us_worker *worker, struct us_file *file)
 {
 	if (file->verdict == US_VERDICT_COMPARE) {
-		if (us_local_compare_symlink(file) > 0) {
-			finish_equal(worker, file);
-			return;
-		}
+		do {
+			if (us_local_compare_symlink(file) > 0) {
+				finish_equal(worker, file);
+				return;
+			}
+		} while (file->is_reference && us_reference_next(worker, file));
 		file->changes |= USYNC_CHANGE_VALUE | USYNC_CHANGE_CONTENT;
 	}
 	if (make_way(worker, file)) {
@@ -131,7 +145,7 @@ static bool is_left(const struct us_worker *worker, const struct us_file *file, 
 	enum us_verdict verdict = us_compare(&job->options, &file->stx, there, &changes);
 
 	changes |= us_keep_changes(&job->keep, &file->stx, there, job->options.modify_window, &lacks);
-	(void)us_local_xattr_changes(worker, file, US_DST, &changes);
+	(void)us_local_xattr_changes(worker, file, file->dir->fd[US_DST], &changes);
 	return verdict != US_VERDICT_SKIP && changes != 0;
 }
 
@@ -247,7 +261,7 @@ static void dry_finish_dir(struct us_worker *worker, struct us_dir *dir)
 		}
 		changes = us_local_dir_changes(worker, dir, &now);
 	}
-	us_count(&worker->counts.directories, 1);
+	us_count(&worker->counts.directories, !dir->list_failed);
 	us_report_dir(worker, dir, changes);
 }
 

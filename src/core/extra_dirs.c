@@ -16,7 +16,7 @@
 /** Indices of job->spared. */
 enum {
 	SPARED_TEMP,
-	SPARED_REFERENCE,
+	SPARED_REFERENCE, /**< The first. */
 };
 
 /** Open PATH from the destination, which a dry run may not have made: then only "../" leads out of it. */
@@ -64,14 +64,44 @@ static int open_known(const char *dst, int dst_fd, const char *path, struct us_i
 	return fd;
 }
 
-int us_extra_dirs_open(struct usync_job *job, const char *dst, int dst_fd, int *reference,
-                       struct us_identity *identity, const char **wrong)
+/** Open the references of ROOT, whose own descriptor is DST_FD. */
+static int open_references(struct usync_job *job, struct us_dir *root, int dst_fd, const char **wrong)
 {
+	size_t nr = job->options.nr_link_dests;
+	const char *dst = us_dir_name(root, US_DST);
+
+	root->references = us_dir_references_new(nr);
+	if (root->references == NULL) {
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < nr; i++) {
+		struct us_dir_reference *reference = &root->references[i];
+		int fd = open_known(dst, dst_fd, job->link_dests[i], &reference->identity);
+
+		if (fd == -ENOENT) {
+			us_report_warning(job, job->link_dests[i],
+			                  nr == 1 ? "--link-dest: it is copied without a reference"
+			                          : "--link-dest: it is copied without this reference",
+			                  fd);
+			continue;
+		}
+		if (fd < 0) {
+			*wrong = job->link_dests[i];
+			return fd;
+		}
+		reference->fd = fd;
+		job->spared[SPARED_REFERENCE + i] = reference->identity;
+	}
+	return 0;
+}
+
+int us_extra_dirs_open(struct usync_job *job, struct us_dir *root, int dst_fd, const char **wrong)
+{
+	int ret;
 	int fd;
 
-	*reference = -1;
 	if (job->temp_dir != NULL) {
-		fd = open_known(dst, dst_fd, job->temp_dir, &job->spared[SPARED_TEMP]);
+		fd = open_known(us_dir_name(root, US_DST), dst_fd, job->temp_dir, &job->spared[SPARED_TEMP]);
 		if (fd < 0 && !(job->options.dry_run && dst_fd < 0)) {
 			*wrong = job->temp_dir;
 			return fd;
@@ -79,20 +109,11 @@ int us_extra_dirs_open(struct usync_job *job, const char *dst, int dst_fd, int *
 		job->temp_fd = fd;
 		job->temp_acl = fd >= 0 && us_local_has_default_acl(fd);
 	}
-	if (job->link_dest != NULL) {
-		fd = open_known(dst, dst_fd, job->link_dest, identity);
-		if (fd == -ENOENT) {
-			us_report_warning(job, job->link_dest, "--link-dest: it is copied without a reference", fd);
-			return 0;
-		}
-		if (fd < 0) {
-			*wrong = job->link_dest;
-			return fd;
-		}
-		job->spared[SPARED_REFERENCE] = *identity;
-		*reference = fd;
+	ret = job->options.nr_link_dests > 0 ? open_references(job, root, dst_fd, wrong) : 0;
+	if (ret < 0) {
+		us_dir_references_close(root->references, job->options.nr_link_dests);
 	}
-	return 0;
+	return ret;
 }
 
 void us_extra_dirs_close(struct usync_job *job)

@@ -36,6 +36,7 @@ static bool cut_suffix(char *text, const char *suffix)
 static void read_pattern(struct us_filter_rule *rule)
 {
 	char *glob = rule->glob;
+	bool is_wild = strpbrk(glob, "*?[") != NULL;
 	bool crosses;
 
 	rule->and_contents = cut_suffix(glob, "/***");
@@ -50,7 +51,8 @@ static void read_pattern(struct us_filter_rule *rule)
 	while (!rule->is_anchored && strncmp(glob, "**/", 3) == 0 && glob[3] != '\0') {
 		memmove(glob, glob + 3, strlen(glob + 3) + 1); /* At any depth: what an unanchored one does. */
 	}
-	rule->is_wild = strpbrk(glob, "*?[") != NULL;
+	/* What was cut off makes a wildcard of the rest only as far as backslashes go. */
+	rule->is_wild = strpbrk(glob, "*?[") != NULL || (is_wild && strchr(glob, '\\') != NULL);
 	rule->is_basename = !rule->is_anchored && !crosses && strchr(glob, '/') == NULL;
 }
 

@@ -9,6 +9,7 @@
 #include "core/dir.h"
 #include "core/filter.h"
 #include "core/keep.h"
+#include "core/large.h"
 #include "core/listing.h"
 #include "core/pace.h"
 #include "sys/io.h"
@@ -19,26 +20,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct us_cpu;
 struct us_feed;
+struct us_link_ops;
 struct us_links;
 struct us_manifest;
+struct us_order;
 struct us_progress;
+struct us_session;
 struct us_sink_ops;
 struct us_source_ops;
+struct us_tune;
 struct us_worker;
-
-/** Attributes of which a lack is told once. */
-enum us_lack_kind {
-	US_LACK_OWNER,
-	US_LACK_XATTR,
-	US_LACK_ACL,
-	US_LACK_ATIME,
-	US_LACK_NR,
-};
 
 /** What could not be kept of one kind. */
 struct us_lack {
-	atomic_uint_fast64_t nr;
+	atomic_bool seen; /**< There is one: how many, the workers count. */
 	int error;   /**< The first one's; guarded by the event lock. */
 	char *first; /**< The path of the first one. */
 };
@@ -60,14 +57,16 @@ struct usync_job {
 	char **patterns;              /**< What those point to. */
 	char *chmod;                  /**< What options.chmod points to. */
 	char *suffix;                 /**< options.suffix, or its default. */
-	char *link_dest;              /**< What options.link_dest points to. */
+	char **link_dests;            /**< What options.link_dests points to. */
 	char *temp_dir;               /**< What options.temp_dir points to. */
 	char *checksum_file;          /**< What options.checksum_file points to. */
 	char *journal;                /**< What options.journal points to. */
 
 	/* Settled by us_job_start() and then only read. */
 	const struct us_source_ops *source;
-	const struct us_sink_ops *sink;
+	const struct us_sink_ops *sink; /**< NULL: by the options. */
+	const struct us_link_ops *link; /**< Source or sink are on the other side of connections; or NULL. */
+	struct us_session *session;     /**< And what those have in common. */
 	enum us_io_mode io_mode;
 	bool splice;
 	bool transforms;            /**< us_keep_transform() has something to do. */
@@ -80,9 +79,16 @@ struct usync_job {
 	struct us_manifest *manifest; /**< With digests. */
 	struct us_links *links;     /**< NULL when hard links are not kept. */
 	uint32_t chunk;
+	struct us_large_plan large; /**< How large files are copied. */
+	struct us_large_gate large_gate;
 	struct us_pace pace;
-	unsigned int nr_workers;
+	unsigned int nr_workers;    /**< From the beginning. */
+	unsigned int max_workers;   /**< With those that come when calls are slow. */
+	struct us_cpu *cpus;        /**< Each worker's processor, by its number modulo nr_cpus. */
+	unsigned int nr_cpus;       /**< 0: workers run where the kernel lets them. */
 	unsigned int depth;         /**< Files in flight for each worker. */
+	unsigned int window;        /**< With a link: those of them that do not wait for the other side. */
+	unsigned int gather;        /**< Files each worker may hold open beside those, to read them by extents. */
 	unsigned int max_opening;   /**< Directories being opened at a time by each worker. */
 	unsigned int max_listings;  /**< Listings alive at a time, which pin their directories. */
 	uint64_t run_id;            /**< Makes temporary names of this run unlike those of others. */
@@ -93,24 +99,41 @@ struct usync_job {
 	bool sweeps;                 /**< Temporary files of earlier runs are looked for. */
 	pthread_mutex_t mark_lock;
 	atomic_bool marked;          /**< It is announced that there may be temporary files. */
-	atomic_bool sweep_noted;     /**< That some could not be removed was said. */
 	struct us_identity mark;     /**< What announces it (leftovers.h); ino 0: nothing. */
+	atomic_bool has_left;        /**< A temporary file could not be removed: the mark stays. */
+	int mark_error;              /**< Why it is not known which file the mark is, or 0. */
 	int temp_fd;                 /**< Where temporary names go; -1: beside what they are for. */
 	bool temp_acl;               /**< New entries there take a default ACL. */
-	struct us_identity spared[2]; /**< Directories that --delete leaves: the temporary one, the reference. */
+	/** Directories that --delete leaves: the temporary one, the references; ino 0: none. */
+	struct us_identity spared[1 + USYNC_LINK_DESTS_MAX];
 	struct us_identity dst_root; /**< Not to be copied into itself, should the walk come upon it. */
 
+	pthread_mutex_t order_lock;
+	struct us_order *orders;    /**< One for each file system of the source; guarded by order_lock. */
 	struct us_feed *feed;
-	struct us_dircache dirs;
+
+	/* Written once a directory, and so not beside what is read once a file, before and after. */
+	struct us_dircache dirs __attribute__((aligned(64)));
 	atomic_uint nr_listings;
 	atomic_uint_fast64_t nr_deletes;     /**< With limit_delete: deletions taken from what is allowed. */
 	atomic_uint_fast64_t nr_not_deleted; /**< And those that were too many. */
 	atomic_uint_fast64_t nr_verified;
 	atomic_uint_fast64_t nr_unverified;  /**< They count as failed. */
+	atomic_uint_fast64_t nr_failed_there; /**< With a link: what failed on the other side. */
+	atomic_uint_fast64_t nr_vanished_there;
+	atomic_uint_fast64_t nr_deleted_there;
 	atomic_uint_fast64_t nr_errors;      /**< Failed entries, as far as max_errors counts them. */
-	struct us_worker *_Atomic workers;
-	struct us_dir *root;        /**< Freed by the worker that completes it. */
 	pthread_mutex_t event_lock;
+
+	struct us_worker *_Atomic workers __attribute__((aligned(64))); /**< max_workers of them, each valid when
+	                                                                     nr_made tells so. */
+	atomic_uint nr_made;        /**< Workers that were made so far. */
+	struct us_tune *tune;       /**< NULL: what goes to the ring is settled (tune.h). */
+	atomic_uint async_kinds[US_OP_SIDES]; /**< US_OP_BIT of the kinds that are slow, and go to the ring therefore. */
+	atomic_bool is_far[US_OP_SIDES]; /**< Calls there are answered by a server or another process (order.h), as is known so far. */
+	atomic_bool narrow;         /**< Calls are slow: few files for each worker, so that there are some for all. */
+	atomic_uint max_sharers;    /**< With narrow: workers that share a directory, so that there are some for each. */
+	struct us_dir *root;        /**< Freed by the worker that completes it. */
 
 	struct us_lack lacks[US_LACK_NR];
 
@@ -118,6 +141,7 @@ struct usync_job {
 	atomic_bool stopping;       /**< Cancelled, or stopped by an error: begin nothing new. */
 	atomic_int error;           /**< The negative errno that stopped the job; the first one stays. */
 	atomic_bool ring_noted;     /**< That there is no io_uring was said. */
+	atomic_uint_fast64_t large_noted; /**< Ways of copying large files that were told of (mover.c). */
 	atomic_bool no_clone;       /**< Sharing blocks did not work. */
 	atomic_bool no_link_noted;  /**< That a hard link could not be made was said. */
 	atomic_bool no_reference_noted; /**< That the reference could not be looked into was said. */

@@ -28,6 +28,7 @@ struct us_journal_part {
 	uint64_t born;               /**< When that was made, in ns, for inode numbers are used again; 0: not known. */
 	uint64_t offset;             /**< Bytes of it that are on the disk for certain. */
 	char *path;                  /**< What holds its bytes, from the root of the destination or the temporary directory. */
+	uint64_t slack;              /**< So many bytes before its end may not have been written, though those behind them were. */
 	bool elsewhere;              /**< It is from the temporary directory. */
 	bool taken;                  /**< The reader's own: it has been gone on with. */
 };
@@ -38,7 +39,7 @@ struct us_journal_content {
 	size_t head_length;
 	struct us_fingerprint *done; /**< Files that are complete, in the order of us_fingerprint_compare(). */
 	size_t nr_done;
-	size_t max_done;             /**< Room in done; the reader's own. */
+	size_t size;                 /**< Of the file: done has room for as many as that could hold. */
 	struct us_journal_part *parts;
 	size_t nr_parts;
 	bool ended;                  /**< The whole copy was. */

@@ -30,6 +30,7 @@ enum us_journal_type {
 	US_JOURNAL_PART = 3,   /**< Payload: a record, then a path without a NUL. */
 	US_JOURNAL_REVOKE = 4, /**< Payload: one fingerprint. */
 	US_JOURNAL_END = 5,    /**< No payload. */
+	US_JOURNAL_RANGED = 6, /**< The same as PART, with slack: who does not know that must not go on with it. */
 };
 
 /** What a block begins with. */
@@ -37,7 +38,7 @@ struct us_journal_block {
 	uint32_t magic;
 	uint32_t type;
 	uint32_t length;   /**< Of the payload. */
-	uint32_t reserved; /**< 0. */
+	uint32_t reserved; /**< 0: four NULs, so that no path in a payload looks like a block. */
 	uint64_t sequence; /**< 0, 1, 2, ...: no block of an earlier journal is taken for one of this. */
 };
 
@@ -50,7 +51,7 @@ struct us_journal_part_record {
 	uint32_t dev_major;
 	uint32_t dev_minor;
 	uint32_t elsewhere;
-	uint32_t reserved; /**< 0. */
+	uint32_t slack_kib; /**< PART: 0. */
 };
 
 #endif /* US_CORE_JOURNAL_FORMAT_H */

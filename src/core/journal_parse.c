@@ -29,8 +29,8 @@ static bool read_block(const uint8_t *at, size_t left, struct block *block)
 		return false;
 	}
 	memcpy(&block->head, at, sizeof(block->head));
-	if (block->head.magic != US_JOURNAL_MAGIC || block->head.length > US_JOURNAL_PAYLOAD_MAX ||
-	    block->head.length > left - US_JOURNAL_OVERHEAD) {
+	if (block->head.magic != US_JOURNAL_MAGIC || block->head.reserved != 0 ||
+	    block->head.length > US_JOURNAL_PAYLOAD_MAX || block->head.length > left - US_JOURNAL_OVERHEAD) {
 		return false;
 	}
 	summed = sizeof(block->head) + block->head.length;
@@ -80,24 +80,19 @@ static int take_head(struct us_journal_content *content, const struct block *blo
 static int take_done(struct us_journal_content *content, const struct block *block)
 {
 	size_t nr = block->head.length / sizeof(struct us_fingerprint);
-	struct us_fingerprint *done;
 
-	if (block->head.length % sizeof(*done) != 0) {
+	if (block->head.length % sizeof(struct us_fingerprint) != 0) {
 		return US_JOURNAL_DAMAGED;
 	}
-	/* It grows by halves: a million files are four thousand blocks. */
-	if (content->nr_done + nr > content->max_done) {
-		size_t max = us_max(content->nr_done + nr, content->max_done + content->max_done / 2);
-
-		done = reallocarray(content->done, max, sizeof(*done));
-		if (done == NULL) {
-			return -ENOMEM;
-		}
-		content->done = done;
-		content->max_done = max;
+	if (content->done == NULL) {
+		/* There can't be more than the file has room for, and what is not used is never touched. */
+		content->done = malloc(content->size);
+	}
+	if (content->done == NULL) {
+		return -ENOMEM;
 	}
 	if (nr > 0) {
-		memcpy(content->done + content->nr_done, block->payload, nr * sizeof(*done));
+		memcpy(content->done + content->nr_done, block->payload, nr * sizeof(*content->done));
 	}
 	content->nr_done += nr;
 	return 0;
@@ -132,6 +127,7 @@ static int take_part(struct us_journal_content *content, const struct block *blo
 		.offset = record.offset,
 		.born = record.born,
 		.elsewhere = record.elsewhere != 0,
+		.slack = (uint64_t)record.slack_kib * 1024,
 		.path = strndup((const char *)block->payload + sizeof(record), block->head.length - sizeof(record)),
 	};
 	if (part.path == NULL) {
@@ -184,6 +180,7 @@ static int take_block(struct us_journal_content *content, const struct block *bl
 	case US_JOURNAL_DONE:
 		return take_done(content, block);
 	case US_JOURNAL_PART:
+	case US_JOURNAL_RANGED:
 		return take_part(content, block);
 	case US_JOURNAL_REVOKE:
 		return take_revoke(content, block);
@@ -237,7 +234,7 @@ int us_journal_parse(const void *data, size_t size, struct us_journal_content *c
 	const size_t kin = strlen(US_JOURNAL_KIN);
 	int ret;
 
-	*content = (struct us_journal_content){0};
+	*content = (struct us_journal_content){.size = size};
 	if (is_torn_start(data, size)) {
 		return 0;
 	}

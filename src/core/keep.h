@@ -15,6 +15,15 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+/** Attributes of which a lack is told once. */
+enum us_lack_kind {
+	US_LACK_OWNER,
+	US_LACK_XATTR,
+	US_LACK_ACL,
+	US_LACK_ATIME,
+	US_LACK_NR,
+};
+
 /** Settled at the start of a job, then only read. */
 struct us_keep {
 	uint32_t what;     /**< USYNC_KEEP_ bits. */

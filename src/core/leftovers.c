@@ -66,6 +66,14 @@ bool us_leftovers_is_used(const struct usync_job *job, const char *name)
 	return is_own(job, name) || us_progress_spares(job, name);
 }
 
+/** Temporary files of an earlier run stay, for ERROR, in DIR or (NULL) in the root of the destination. */
+static void report_kept(struct us_worker *worker, const struct us_dir *dir, int error)
+{
+	atomic_store(&worker->job->has_left, true);
+	us_report_failed(worker, &(struct us_place){.dir = dir != NULL ? dir : worker->job->root, .side = US_DST},
+	                 "remove temporary files of an earlier run", error);
+}
+
 /** Remove what is left over in the directory FD, by way of WORKER's buffer; DIR is what it is for reports, or NULL. */
 static void sweep(struct us_worker *worker, const struct us_dir *dir, int fd)
 {
@@ -89,8 +97,7 @@ static void sweep(struct us_worker *worker, const struct us_dir *dir, int fd)
 		ret = us_lseek(fd, 0, SEEK_SET, &start); /* It may be read again, for --delete. */
 	}
 	if (ret < 0) {
-		us_report_once(worker, &job->sweep_noted, &(struct us_place){.dir = dir != NULL ? dir : job->root, .side = US_DST},
-		               "temporary files of an earlier run can't be removed", ret);
+		report_kept(worker, dir, ret);
 	}
 }
 
@@ -98,9 +105,16 @@ void us_leftovers_begin(struct usync_job *job)
 {
 	struct us_worker *worker = &job->workers[0];
 	struct statx stx;
+	int ret;
 
-	if (job->options.dry_run || job->lock_fd < 0 ||
-	    us_statx(job->lock_fd, US_LEFTOVERS_MARK, AT_SYMLINK_NOFOLLOW, &stx) < 0 || !S_ISREG(stx.stx_mode)) {
+	if (job->options.dry_run || job->lock_fd < 0) {
+		return;
+	}
+	ret = us_statx(job->lock_fd, US_LEFTOVERS_MARK, AT_SYMLINK_NOFOLLOW, &stx);
+	if (ret < 0 && ret != -ENOENT) {
+		report_kept(worker, NULL, ret); /* If there are any. */
+	}
+	if (ret < 0 || !S_ISREG(stx.stx_mode)) {
 		return;
 	}
 	job->sweeps = us_lock_whole(job);
@@ -124,7 +138,8 @@ static void make_mark(struct usync_job *job)
 	if (fd < 0) {
 		return;
 	}
-	if (us_statx(fd, "", AT_EMPTY_PATH, &stx) == 0) {
+	job->mark_error = us_statx(fd, "", AT_EMPTY_PATH, &stx);
+	if (job->mark_error == 0) {
 		job->mark = us_identity_of(&stx);
 	}
 	us_close(fd);
@@ -159,24 +174,48 @@ int us_leftovers_unlink(int dirfd, const char *name)
 	int known = us_statx(dirfd, "", AT_EMPTY_PATH, &stx);
 	int ret = us_unlinkat(dirfd, name, 0);
 
-	if (ret == 0 && known == 0) {
-		(void)us_set_times(dirfd, ".", NULL, &stx.stx_mtime);
+	if (ret == 0) {
+		ret = known < 0 ? known : us_set_times(dirfd, ".", NULL, &stx.stx_mtime);
 	}
 	return ret;
 }
 
-void us_leftovers_end(struct usync_job *job)
+int us_leftovers_remove(struct usync_job *job, int dirfd, const char *name)
+{
+	int ret = us_unlinkat(dirfd, name, 0);
+
+	if (ret == -ENOENT) {
+		return 0;
+	}
+	if (ret < 0) {
+		atomic_store(&job->has_left, true);
+	}
+	return ret;
+}
+
+/** Remove the mark, if it is still the one that was made or found.  @return 0 or a negative errno. */
+static int remove_mark(const struct usync_job *job)
 {
 	struct statx stx;
+	int ret = us_statx(job->lock_fd, US_LEFTOVERS_MARK, AT_SYMLINK_NOFOLLOW, &stx);
+
+	if (ret == 0 && us_identity_is(&job->mark, &stx)) {
+		ret = us_leftovers_unlink(job->lock_fd, US_LEFTOVERS_MARK);
+	}
+	return ret == -ENOENT ? 0 : ret;
+}
+
+void us_leftovers_end(struct usync_job *job)
+{
 	bool swept = !job->sweeps || !us_job_stopping(job);
 	/* What is kept for the next run to go on with is found by the journal, and by this if that is lost. */
-	bool keeps = job->options.journal != NULL && us_job_stopping(job);
+	bool keeps = (job->options.journal != NULL && us_job_stopping(job)) || atomic_load(&job->has_left);
+	int ret = job->mark_error;
 
-	if (job->lock_fd < 0 || job->mark.ino == 0 || !swept || keeps || !us_lock_whole(job)) {
-		return;
+	if (job->lock_fd >= 0 && job->mark.ino != 0 && swept && !keeps && us_lock_whole(job)) {
+		ret = remove_mark(job);
 	}
-	if (us_statx(job->lock_fd, US_LEFTOVERS_MARK, AT_SYMLINK_NOFOLLOW, &stx) == 0 &&
-	    us_identity_is(&job->mark, &stx)) {
-		(void)us_leftovers_unlink(job->lock_fd, US_LEFTOVERS_MARK);
+	if (ret < 0) {
+		us_report_dst_failed(job, US_LEFTOVERS_MARK, "remove", ret);
 	}
 }

@@ -28,10 +28,21 @@ void us_leftovers_announce(struct usync_job *job);
 /** Remove what earlier runs left in DIR, which exists and into which this run has not written yet; FD is its destination. */
 void us_leftovers_sweep(struct us_worker *worker, const struct us_dir *dir, int fd);
 
+/**
+ * Remove the temporary file NAME of this run from DIRFD.  One that can't be is left for the next run to find.
+ *
+ * @return 0, also when there is none, or a negative errno.
+ */
+int us_leftovers_remove(struct usync_job *job, int dirfd, const char *name);
+
 /** True when NAME, in a directory of the destination, is in use by this run, or will be. */
 bool us_leftovers_is_used(const struct usync_job *job, const char *name);
 
-/** Remove NAME from DIRFD, which keeps its modification time: it is complete already.  @return 0 or a negative errno. */
+/**
+ * Remove NAME from DIRFD, which keeps its modification time: it is complete already.
+ *
+ * @return 0 or a negative errno: of the removal, or of the time.
+ */
 int us_leftovers_unlink(int dirfd, const char *name);
 
 /** The workers have ended: remove the mark, unless there is something left to be found by it. */

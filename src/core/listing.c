@@ -114,8 +114,8 @@ size_t us_listing_bytes(const struct us_listing *listing)
 	return listing->nr_entries * sizeof(struct us_entry) + listing->names_size;
 }
 
-/** Order of two entries for qsort(3). */
-static int compare(const void *left, const void *right)
+/** Order of two entries for qsort(3): by inode. */
+static int compare_inodes(const void *left, const void *right)
 {
 	const struct us_entry *a = left;
 	const struct us_entry *b = right;
@@ -123,7 +123,20 @@ static int compare(const void *left, const void *right)
 	return (a->ino > b->ino) - (a->ino < b->ino);
 }
 
-void us_listing_sort(struct us_listing *listing)
+/** The same for qsort_r(3), by name; NAMES are the listing's. */
+static int compare_names(const void *left, const void *right, void *names)
 {
-	qsort(listing->entries, listing->nr_entries, sizeof(struct us_entry), compare);
+	const struct us_entry *a = left;
+	const struct us_entry *b = right;
+
+	return strcmp((const char *)names + a->name, (const char *)names + b->name);
+}
+
+void us_listing_sort(struct us_listing *listing, enum usync_order by)
+{
+	if (by == USYNC_ORDER_INODE) {
+		qsort(listing->entries, listing->nr_entries, sizeof(struct us_entry), compare_inodes);
+	} else if (by == USYNC_ORDER_NAME) {
+		qsort_r(listing->entries, listing->nr_entries, sizeof(struct us_entry), compare_names, listing->names);
+	}
 }

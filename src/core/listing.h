@@ -9,6 +9,8 @@
 #ifndef US_CORE_LISTING_H
 #define US_CORE_LISTING_H
 
+#include "usync.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -66,11 +68,8 @@ int us_listing_add(struct us_listing *listing, uint64_t ino, uint8_t type, const
 /** Bytes of memory in use: what bounds a listing. */
 size_t us_listing_bytes(const struct us_listing *listing);
 
-/**
- * Sort by inode number.  On ext4 and XFS files lie on the disk in that order, so that the reads of
- * neighbours merge into one (engine measurements: docs/performance.md).
- */
-void us_listing_sort(struct us_listing *listing);
+/** Sort by inode number, by name, or (USYNC_ORDER_NONE) not at all. */
+void us_listing_sort(struct us_listing *listing, enum usync_order by);
 
 /** The name of ENTRY. */
 static inline const char *us_entry_name(const struct us_listing *listing, const struct us_entry *entry)

@@ -18,11 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-int us_local_xattr_changes(const struct us_worker *worker, const struct us_file *file, enum us_side side,
-                           uint32_t *changes)
+int us_local_xattr_changes(const struct us_worker *worker, const struct us_file *file, int dirfd, uint32_t *changes)
 {
 	unsigned int kinds = worker->job->keep.xattr_kinds;
-	struct us_handle handle = {.fd = file->dir->fd[side], .name = file->dst_name};
+	struct us_handle handle = {.fd = dirfd, .name = file->dst_name};
 	struct us_xattrs *there;
 	int ret;
 
@@ -69,12 +68,13 @@ static int judge(struct us_worker *worker, struct us_file *file)
 	                                 &lacks);
 	if (file->verdict == US_VERDICT_COPY) {
 		/* What is made anew gets all its attributes anew; how they differed is for the report alone. */
-		return job->options.report_copied ? us_local_xattr_changes(worker, file, US_DST, &file->changes) : 0;
+		return job->options.report_copied ? us_local_xattr_changes(worker, file, file->dir->fd[US_DST], &file->changes)
+		                                  : 0;
 	}
 	if (lacks) {
 		us_report_owner_lack(worker, &(struct us_place){file->dir, file->dst_name, US_DST});
 	}
-	ret = us_local_xattr_changes(worker, file, US_DST, &file->changes);
+	ret = us_local_xattr_changes(worker, file, file->dir->fd[US_DST], &file->changes);
 	if (file->verdict == US_VERDICT_SAME && us_local_shares_changes(file)) {
 		file->changes |= USYNC_CHANGE_CONTENT;
 		file->verdict = US_VERDICT_COPY;
@@ -106,7 +106,7 @@ bool us_local_is_left_out(const struct us_worker *worker, const struct us_file *
 static void judge_new(struct us_worker *worker, struct us_file *file)
 {
 	file->verdict = us_compare(&worker->job->options, &file->stx, NULL, &file->changes);
-	if (file->verdict == US_VERDICT_COPY && file->dir->fd[US_REF] >= 0) {
+	if (file->verdict == US_VERDICT_COPY && file->dir->references != NULL) {
 		us_reference_look(worker, file);
 	} else {
 		us_worker_looked(worker, file);
@@ -141,6 +141,7 @@ void us_local_look(struct us_worker *worker, struct us_file *file)
 	}
 	file->op = (struct us_op){
 		.kind = US_OP_STATX,
+		.side = US_OP_DST,
 		.fd = file->dir->fd[US_DST],
 		.path = file->dst_name,
 		.flags = AT_SYMLINK_NOFOLLOW,
@@ -150,10 +151,9 @@ void us_local_look(struct us_worker *worker, struct us_file *file)
 	us_io_run(&worker->io, &file->op, worker);
 }
 
-/** Where what FILE is compared with lies. */
-static enum us_side compared_side(const struct us_file *file)
+int us_local_compared_dir(const struct us_file *file)
 {
-	return file->is_reference ? US_REF : US_DST;
+	return file->is_reference ? file->dir->references[file->reference].fd : file->dir->fd[US_DST];
 }
 
 /** Read LENGTH bytes at OFFSET. @return how many there are, or a negative errno. */
@@ -193,12 +193,15 @@ int us_local_compare_part(struct us_worker *worker, struct us_file *file)
 		return -ENOMEM;
 	}
 	if (file->dst_fd < 0) {
-		ret = us_openat(file->dir->fd[compared_side(file)], file->dst_name,
+		ret = us_openat(us_local_compared_dir(file), file->dst_name,
 		                O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
 		if (ret < 0) {
 			return ret;
 		}
 		file->dst_fd = ret;
+	}
+	if (file->eof && file->offset + file->length != file->dst_stx.stx_size) {
+		return 0; /* The source is shorter by now than it was when its size was held against that one's. */
 	}
 	ret = read_fully(file->dst_fd, worker->compare_buf, file->length, file->offset);
 	if (ret < 0) {
@@ -210,7 +213,7 @@ int us_local_compare_part(struct us_worker *worker, struct us_file *file)
 int us_local_compare_symlink(const struct us_file *file)
 {
 	char there[PATH_MAX];
-	int ret = us_readlinkat(file->dir->fd[compared_side(file)], file->dst_name, there, sizeof(there));
+	int ret = us_readlinkat(us_local_compared_dir(file), file->dst_name, there, sizeof(there));
 
 	if (ret < 0) {
 		return ret;

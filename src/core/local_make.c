@@ -5,6 +5,7 @@
 #include "base/us.h"
 #include "core/file.h"
 #include "core/job.h"
+#include "core/leftovers.h"
 #include "core/paths.h"
 #include "core/reference.h"
 #include "core/report.h"
@@ -89,8 +90,11 @@ static int replace(struct us_worker *worker, struct us_file *file, const struct 
 	if (ret == 0) {
 		ret = us_local_take_name(worker, file, what);
 	}
-	if (ret < 0) {
-		us_unlinkat(dirfd, temp, 0);
+	if (ret == 0 && file->kind == US_FILE_LINK) {
+		/* Where both were names of one file already, rename(2) did nothing. */
+		ret = us_leftovers_remove(worker->job, dirfd, temp);
+	} else if (ret < 0) {
+		(void)us_leftovers_remove(worker->job, dirfd, temp);
 	}
 	if (ret == -EXDEV && us_local_is_elsewhere(worker, file)) {
 		us_local_leave_temp_dir(worker, file);
@@ -206,7 +210,9 @@ void us_local_make(struct us_worker *worker, struct us_file *file)
 		return;
 	}
 	if (file->verdict == US_VERDICT_COMPARE) {
-		ret = us_local_compare_symlink(file);
+		do {
+			ret = us_local_compare_symlink(file);
+		} while (ret <= 0 && file->is_reference && us_reference_next(worker, file));
 		if (ret > 0 && file->is_reference) {
 			us_reference_link(worker, file);
 			return;

@@ -40,6 +40,7 @@ static us_op_done_fn step;
 static void start(struct us_worker *worker, struct us_dir_open *opening, int state)
 {
 	opening->state = state;
+	opening->op.side = US_OP_DST;
 	opening->op.done = step;
 	us_io_run(&worker->io, &opening->op, worker);
 }
@@ -89,8 +90,11 @@ static int make_way(struct us_worker *worker, struct us_dir_open *opening)
 /** It is open, or something else has its name. */
 static void after_open(struct us_worker *worker, struct us_dir_open *opening)
 {
+	bool is_other;
+
 	us_worker_retry_open(worker, &opening->op);
-	if ((opening->op.res == -ENOTDIR || opening->op.res == -ELOOP) && worker->job->options.remove) {
+	is_other = opening->op.res == -ENOTDIR || opening->op.res == -ELOOP;
+	if (is_other && worker->job->options.remove) {
 		int ret = make_way(worker, opening);
 
 		if (ret == 0) {
@@ -100,7 +104,7 @@ static void after_open(struct us_worker *worker, struct us_dir_open *opening)
 		opening->op.res = ret;
 	}
 	if (opening->op.res < 0) {
-		fail(worker, opening, "make directory", opening->op.res);
+		fail(worker, opening, is_other ? "make directory" : "open directory", opening->op.res);
 		return;
 	}
 	opening->fd[US_DST] = opening->op.res;
@@ -300,7 +304,7 @@ void us_local_finish_dst(struct us_worker *worker, struct us_dir *dir)
 	if (us_job_stopping(worker->job)) {
 		return;
 	}
-	us_count(&worker->counts.directories, 1);
+	us_count(&worker->counts.directories, !dir->list_failed); /* It has failed already. */
 	/* Its time, and its mode while it was filled, were changed by ourselves: that is nobody's news. */
 	changes = dir->dst_changes | (changes & (USYNC_CHANGE_ACL | USYNC_CHANGE_XATTR));
 	us_report_dir(worker, dir, dir->dst_new ? changes | USYNC_CHANGE_NEW : changes);

@@ -16,7 +16,9 @@
 
 #include "base/us.h"
 #include "core/file.h"
+#include "core/gather.h"
 #include "core/job.h"
+#include "core/large.h"
 #include "core/manifest.h"
 #include "core/report.h"
 #include "core/sink.h"
@@ -99,16 +101,17 @@ static void after_open(struct us_worker *worker, struct us_file *file)
 static void find_end(struct us_file *file)
 {
 	struct statx now;
-	uint64_t hole;
+	uint64_t hole = 0;
+	int ret = us_lseek(file->src_fd, file->offset, SEEK_HOLE, &hole);
 
-	if (us_lseek(file->src_fd, file->offset, SEEK_HOLE, &hole) < 0) {
-		return; /* ENXIO: it is beyond the end (lseek(2)). */
+	if (ret == -ENXIO) {
+		return; /* It is beyond the end (lseek(2)). */
 	}
-	if (hole == file->offset && us_statx(file->src_fd, "", AT_EMPTY_PATH, &now) == 0) {
+	if (ret == 0 && hole == file->offset && us_statx(file->src_fd, "", AT_EMPTY_PATH, &now) == 0) {
 		file->offset = us_max(file->offset, us_min((uint64_t)now.stx_size, (uint64_t)file->stx.stx_size));
 		return;
 	}
-	file->sparse = false; /* Data have come meanwhile: read what there is. */
+	file->sparse = false; /* Data have come meanwhile, or holes can't be told: read what there is. */
 }
 
 /**
@@ -179,7 +182,10 @@ static bool splice_part(struct us_worker *worker, struct us_file *file, uint32_t
 	return true;
 }
 
-/** All was read, or more than there should be: see whether it is what it was at the beginning. */
+/**
+ * All was read, or more than there should be: see whether it is what it was at the beginning.  Only what is held against
+ * that is asked for: the time of the last access would be a question to the server (NFS, FUSE), for the read changed it.
+ */
 static void look_again(struct us_worker *worker, struct us_file *file)
 {
 	file->op = (struct us_op){
@@ -187,6 +193,7 @@ static void look_again(struct us_worker *worker, struct us_file *file)
 		.fd = file->src_fd,
 		.path = "",
 		.flags = AT_EMPTY_PATH,
+		.mask = STATX_TYPE | STATX_SIZE | STATX_BLOCKS | STATX_MTIME,
 		.buf = &file->last,
 	};
 	start(worker, file, LAST_LOOK);
@@ -257,29 +264,50 @@ static bool may_clone(const struct usync_job *job, const struct us_file *file)
 	                 (options->reflink == USYNC_REFLINK_AUTO && options->sparse == USYNC_SPARSE_AUTO);
 
 	return is_wanted && !job->digests && file->verdict == US_VERDICT_COPY && file->stx.stx_size > 0 &&
-	       !atomic_load_explicit(&job->no_clone, memory_order_relaxed);
+	       !file->clone_refused && !atomic_load_explicit(&job->no_clone, memory_order_relaxed);
 }
 
-/** From FILE's first byte, which it may be for the second time: after a comparison, a failed clone or a change. */
-static void begin_reading(struct us_worker *worker, struct us_file *file)
+/** Read FILE's contents: its turn has come. */
+static void read_contents(struct us_worker *worker, struct us_file *file)
 {
 	int ret;
 
-	if (worker->job->progress != NULL && file->verdict == US_VERDICT_COPY && worker->job->sink->resume != NULL) {
-		worker->job->sink->resume(worker, file);
-	}
-	if (file->offset == 0 && may_clone(worker->job, file)) {
-		file->clone = true;
-		us_worker_filled(worker, file);
-		return;
-	}
 	settle_holes(worker, file);
 	ret = us_manifest_begin(worker, file, file->offset);
 	if (ret < 0) {
 		us_local_lose(worker, file, "take its sum", ret);
 		return;
 	}
+	file->large = us_large_new(worker, file);
+	if (file->large != NULL || file->shares) {
+		us_worker_filled(worker, file);
+		return;
+	}
+	if (file->clone_rest && file->offset < file->stx.stx_size && worker->job->options.reflink == USYNC_REFLINK_ALWAYS) {
+		us_local_lose(worker, file, "reflink", -ENOMEM);
+		return;
+	}
 	read_part(worker, file);
+}
+
+/** From FILE's first byte, which it may be for the second time: after a comparison, a failed clone or a change. */
+static void begin_reading(struct us_worker *worker, struct us_file *file)
+{
+	if ((worker->job->progress != NULL || worker->job->link != NULL) && file->verdict == US_VERDICT_COPY &&
+	    worker->job->sink->resume != NULL) {
+		worker->job->sink->resume(worker, file);
+	}
+	if (may_clone(worker->job, file)) {
+		file->clone = file->offset == 0;
+		file->clone_rest = !file->clone;
+	}
+	if (file->clone) {
+		us_worker_filled(worker, file);
+		return;
+	}
+	if (!us_gather_add(worker, file)) {
+		read_contents(worker, file);
+	}
 }
 
 /** What it is, is known. */
@@ -432,6 +460,15 @@ void us_local_more(struct us_worker *worker, struct us_file *file)
 {
 	if (file->kind == US_FILE_SYMLINK) {
 		us_local_begin_contents(worker, file); /* It had no memory before. */
+		return;
+	}
+	if (file->src_error < 0) {
+		us_local_lose(worker, file, "read", file->src_error);
+		return;
+	}
+	if (file->is_gathered) {
+		file->is_gathered = false;
+		read_contents(worker, file);
 		return;
 	}
 	if (file->all_given) {

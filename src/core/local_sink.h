@@ -42,6 +42,9 @@ void us_local_look(struct us_worker *worker, struct us_file *file);
  */
 bool us_local_is_left_out(const struct us_worker *worker, const struct us_file *file);
 
+/** local_look.c: the directory that holds what FILE is compared with: the destination's, or an earlier copy's. */
+int us_local_compared_dir(const struct us_file *file);
+
 /**
  * local_look.c: hold the part in hand of FILE against what is in the destination.
  * @return 1 when they are the same, 0 when not, or a negative errno.
@@ -49,11 +52,10 @@ bool us_local_is_left_out(const struct us_worker *worker, const struct us_file *
 int us_local_compare_part(struct us_worker *worker, struct us_file *file);
 
 /**
- * local_look.c: add to CHANGES which extended attributes of FILE differ from those that SIDE has.
+ * local_look.c: add to CHANGES which extended attributes of FILE differ from those of its name in DIRFD.
  * @return 0 or a negative errno.
  */
-int us_local_xattr_changes(const struct us_worker *worker, const struct us_file *file, enum us_side side,
-                           uint32_t *changes);
+int us_local_xattr_changes(const struct us_worker *worker, const struct us_file *file, int dirfd, uint32_t *changes);
 
 /**
  * local_look.c: true when FILE's changes would reach another name as well: what is there is one inode with that, and

@@ -5,6 +5,7 @@
 #include "core/dir.h"
 #include "core/feed.h"
 #include "core/job.h"
+#include "core/large.h"
 #include "core/report.h"
 #include "core/worker.h"
 
@@ -26,6 +27,8 @@ static void discard(struct us_worker *worker, const struct us_task *task)
 {
 	if (task->kind == US_TASK_SLICE) {
 		us_worker_put_listing(worker, task->slice.listing);
+	} else if (task->kind == US_TASK_LARGE) {
+		us_large_put(task->large);
 	} else {
 		us_worker_put_dir(worker, task->dir);
 	}
@@ -43,6 +46,9 @@ static void begin(struct us_worker *worker, const struct us_task *task)
 		break;
 	case US_TASK_SLICE:
 		us_worker_set_slice(worker, &task->slice);
+		break;
+	case US_TASK_LARGE:
+		us_worker_help(worker, task->large);
 		break;
 	}
 }
@@ -69,7 +75,7 @@ static enum us_fill local_fill(struct us_worker *worker, bool wait)
 	                      job->max_listings)) {
 		return US_FILL_NOTHING; /* Descriptors are scarce: first finish what is in flight. */
 	}
-	switch (us_feed_next(job->feed, worker->id, wait, &task)) {
+	switch (us_feed_next(job->feed, worker->id, wait && job->link == NULL, &task)) {
 	case US_FEED_TASK:
 		break;
 	case US_FEED_EMPTY:

@@ -18,6 +18,7 @@
 #include "core/feed.h"
 #include "core/job.h"
 #include "core/mirror.h"
+#include "core/order.h"
 #include "core/policy.h"
 #include "core/report.h"
 #include "core/sink.h"
@@ -75,16 +76,10 @@ static void start_open(struct us_worker *worker, struct us_dir_open *opening)
 }
 
 /** True when DIR, which is STX, is a mount point that is not to be looked into. */
-static bool is_mount(const struct usync_job *job, const struct us_dir *dir, const struct statx *stx)
+static bool is_beyond(const struct usync_job *job, const struct us_dir *dir, const struct statx *stx)
 {
-	const struct statx *parent = &dir->parent->source->stx;
-
-	if (!job->options.one_file_system || dir->parent->is_virtual) {
-		return false;
-	}
-	return parent->stx_dev_major != stx->stx_dev_major || parent->stx_dev_minor != stx->stx_dev_minor ||
-	       ((parent->stx_mask & stx->stx_mask & STATX_MNT_ID) != 0 &&
-	        parent->stx_mnt_id != stx->stx_mnt_id);
+	return job->options.one_file_system && !dir->parent->is_virtual &&
+	       us_is_mount_point(&dir->parent->source->stx, stx);
 }
 
 /** The source's side is known: remember it, and on to the sink. */
@@ -105,7 +100,7 @@ static void hand_over(struct us_worker *worker, struct us_dir_open *opening)
 		fail_opening(worker, opening, "read extended attributes", ret);
 		return;
 	}
-	if (is_mount(worker->job, dir, &opening->stx)) {
+	if (is_beyond(worker->job, dir, &opening->stx)) {
 		us_close(opening->fd[US_SRC]);
 		opening->fd[US_SRC] = -1;
 	} else {
@@ -143,6 +138,7 @@ static void open_unreadable(struct us_worker *worker, struct us_dir_open *openin
 		return;
 	}
 	us_report_failed(worker, &(struct us_place){.dir = dir, .side = US_SRC}, "open directory", error);
+	dir->list_failed = true;
 	if (worker->job->transforms) {
 		us_keep_transform(&worker->job->keep, &dir->source->stx);
 	}
@@ -227,6 +223,7 @@ void us_local_open_dir(struct us_worker *worker, struct us_dir *dir)
 
 	if (ret < 0) {
 		us_report_failed(worker, &(struct us_place){.dir = dir}, "reopen its parent", ret);
+		us_count(&worker->counts.listed_dirs, 1);
 		us_worker_put_dir(worker, dir);
 		return;
 	}
@@ -291,6 +288,7 @@ static int add_entry(struct us_worker *worker, struct us_dir *dir, struct us_lis
 		}
 		if (us_filter_excludes(&worker->job->filter, path->text, name, type == DT_DIR)) {
 			us_count(&worker->counts.skipped, 1);
+			us_count(&worker->counts.found, 1);
 			return 0;
 		}
 	}
@@ -371,8 +369,9 @@ static int read_part(struct us_worker *worker, struct us_dir *dir, struct us_lis
 	struct us_entry_path path = {0};
 	size_t prefix = 0;
 	struct us_dent dent;
+	int64_t resume = dir->resume; /* Others write to what stands around it in DIR. */
 	bool full = false;
-	int ret = us_dents_begin(&worker->dents, dir->fd[US_SRC], dir->resume);
+	int ret = us_dents_begin(&worker->dents, dir->fd[US_SRC], resume);
 
 	if (ret == 0 && worker->job->filter.nr > 0) {
 		ret = us_entry_path_init(&path, dir);
@@ -380,15 +379,25 @@ static int read_part(struct us_worker *worker, struct us_dir *dir, struct us_lis
 	}
 	while (ret == 0 && !full && (ret = us_dents_next(&worker->dents, &dent)) > 0) {
 		ret = add_entry(worker, dir, listing, children, &path, prefix, &dent);
-		dir->resume = dent.next;
+		resume = dent.next;
 		full = children->nr >= max_children || us_listing_bytes(listing) >= US_POLICY_LISTING_BYTES;
 	}
 	us_entry_path_fini(&path);
+	dir->resume = resume;
 	return ret == 0 && full ? 1 : ret;
 }
 
-/** Order of two child directories for qsort(3). */
-static int compare_children(const void *left, const void *right)
+/** Order of two child directories for qsort(3): by name. */
+static int compare_names(const void *left, const void *right)
+{
+	const struct us_dir *a = *(struct us_dir *const *)left;
+	const struct us_dir *b = *(struct us_dir *const *)right;
+
+	return strcmp(us_dir_name(a, US_SRC), us_dir_name(b, US_SRC));
+}
+
+/** The same by inode. */
+static int compare_inodes(const void *left, const void *right)
 {
 	const struct us_dir *a = *(struct us_dir *const *)left;
 	const struct us_dir *b = *(struct us_dir *const *)right;
@@ -404,6 +413,7 @@ static void push_dir(struct us_worker *worker, enum us_task_kind kind, struct us
 
 	if (ret < 0) {
 		us_report_failed(worker, &(struct us_place){.dir = dir}, "list", ret);
+		us_count(&worker->counts.listed_dirs, 1);
 		us_worker_put_dir(worker, dir);
 	}
 }
@@ -442,9 +452,14 @@ void us_local_share_slice(struct us_worker *worker)
 	struct us_slice *slice = worker->slice;
 	uint32_t left = slice->end - slice->next;
 	struct us_task task = {.kind = US_TASK_SLICE, .slice = *slice};
+	bool narrow = atomic_load_explicit(&worker->job->narrow, memory_order_relaxed);
 
-	if (left < US_POLICY_SHARE) {
+	if (left < (narrow ? US_POLICY_SHARE_NARROW : US_POLICY_SHARE)) {
 		return;
+	}
+	if (narrow && atomic_load_explicit(&slice->listing->refs, memory_order_relaxed) >=
+	                      atomic_load_explicit(&worker->job->max_sharers, memory_order_relaxed)) {
+		return; /* They would wait for each other's creates, and be missing in directories that are still to come. */
 	}
 	task.slice.next = slice->end - left / 2;
 	atomic_fetch_add_explicit(&slice->listing->refs, 1, memory_order_relaxed);
@@ -456,10 +471,11 @@ void us_local_share_slice(struct us_worker *worker)
 }
 
 /** Push the child directories so that the first in order is on top. */
-static void push_children(struct us_worker *worker, struct children *children)
+static void push_children(struct us_worker *worker, struct children *children, enum usync_order by)
 {
-	if (children->nr > 1) {
-		qsort(children->dirs, children->nr, sizeof(struct us_dir *), compare_children);
+	if (children->nr > 1 && by != USYNC_ORDER_NONE) {
+		qsort(children->dirs, children->nr, sizeof(struct us_dir *),
+		      by == USYNC_ORDER_NAME ? compare_names : compare_inodes);
 	}
 	for (size_t i = children->nr; i > 0; i--) {
 		push_dir(worker, US_TASK_DIR, children->dirs[i - 1]);
@@ -471,7 +487,7 @@ static void push_children(struct us_worker *worker, struct children *children)
 static bool may_mirror(const struct usync_job *job, const struct us_dir *dir)
 {
 	return job->options.remove && !dir->list_failed && !dir->is_virtual && !dir->dst_new &&
-	       dir->fd[US_SRC] >= 0 && dir->fd[US_DST] >= 0 && !us_job_stopping(job);
+	       dir->fd[US_SRC] >= 0 && (dir->fd[US_DST] >= 0 || job->sink->mirror != NULL) && !us_job_stopping(job);
 }
 
 void us_local_list(struct us_worker *worker, struct us_dir *dir)
@@ -482,12 +498,16 @@ void us_local_list(struct us_worker *worker, struct us_dir *dir)
 
 	if (listing == NULL) {
 		us_report_failed(worker, &(struct us_place){.dir = dir}, "list", -ENOMEM);
+		us_count(&worker->counts.listed_dirs, 1);
 		us_dircache_unpin(&worker->job->dirs, dir);
 		us_worker_put_dir(worker, dir);
 		return;
 	}
 	atomic_fetch_add_explicit(&worker->job->nr_listings, 1, memory_order_relaxed);
 	if (dir->fd[US_SRC] >= 0) {
+		if (dir->order == NULL) {
+			dir->order = us_order_find(worker->job, dir);
+		}
 		ret = dir->listed.end > 0 ? read_listed(worker, dir, listing, &children)
 		                          : read_part(worker, dir, listing, &children);
 	}
@@ -496,17 +516,21 @@ void us_local_list(struct us_worker *worker, struct us_dir *dir)
 	} else if (ret < 0) {
 		us_report_failed(worker, &(struct us_place){.dir = dir}, "read directory", ret);
 	}
-	us_listing_sort(listing);
+	us_order_sort(worker->job, dir->order, listing);
+	us_count(&worker->counts.listings[dir->order != NULL ? us_order_now(dir->order) : USYNC_ORDER_INODE], 1);
+	us_count(&worker->counts.found, listing->nr_entries);
+	us_count(&worker->counts.found_dirs, children.nr);
+	us_count(&worker->counts.listed_dirs, ret <= 0);
 	if (ret < 0) {
 		dir->list_failed = true;
 	}
 	if (ret == 0 && may_mirror(worker->job, dir)) {
-		us_mirror_dir(worker, dir);
+		(worker->job->sink->mirror != NULL ? worker->job->sink->mirror : us_mirror_dir)(worker, dir);
 	}
 	if (ret > 0) {
 		atomic_fetch_add_explicit(&dir->pending, 1, memory_order_relaxed);
 		push_dir(worker, US_TASK_MORE, dir);
 	}
-	push_children(worker, &children);
+	push_children(worker, &children, us_order_of_children(dir->order));
 	us_local_hand_out(worker, listing);
 }

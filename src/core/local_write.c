@@ -16,6 +16,8 @@
 #include "base/us.h"
 #include "core/file.h"
 #include "core/job.h"
+#include "core/large.h"
+#include "core/leftovers.h"
 #include "core/pace.h"
 #include "core/part.h"
 #include "core/reference.h"
@@ -26,6 +28,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -49,6 +52,7 @@ static struct us_place place_of(const struct us_file *file)
 static void start(struct us_worker *worker, struct us_file *file, int state)
 {
 	file->dst_state = state;
+	file->op.side = US_OP_DST;
 	file->op.done = step;
 	us_io_run(&worker->io, &file->op, worker);
 }
@@ -99,26 +103,28 @@ static void remove_file(struct us_worker *worker, struct us_file *file)
 	char temp[US_TEMP_SIZE];
 	const char *name = file->dst_name;
 	int dirfd = file->dir->fd[US_DST];
+	bool is_removed;
 
 	if (file->replaces) {
 		us_local_temp_of(worker, file, temp);
 		name = temp;
 		dirfd = file->temp_fd;
 	}
-	if (file->created && !us_part_is_kept(worker, file) && is_ours(file, dirfd, name)) {
-		int ret = us_unlinkat(dirfd, name, 0);
+	is_removed = file->created && !us_part_is_kept(worker, file) && is_ours(file, dirfd, name);
+	if (file->dst_fd >= 0) {
+		us_close(file->dst_fd); /* First: NFS keeps what is unlinked while it is open, under another name. */
+		file->dst_fd = -1;
+	}
+	if (is_removed) {
+		int ret = us_leftovers_remove(worker->job, dirfd, name);
 
-		if (ret < 0 && ret != -ENOENT) {
+		if (ret < 0) {
 			char what[US_TEMP_SIZE + 32];
 
 			snprintf(what, sizeof(what), "remove what there is of it%s%s", file->replaces ? ", " : "",
 			         file->replaces ? temp : "");
 			report_failed(worker, file, what, ret);
 		}
-	}
-	if (file->dst_fd >= 0) {
-		us_close(file->dst_fd);
-		file->dst_fd = -1;
 	}
 	us_worker_finished(worker, file);
 }
@@ -236,11 +242,68 @@ static void write_rest(struct us_worker *worker, struct us_file *file)
 	start(worker, file, WRITING);
 }
 
+/** Write what is in FILE's pipe by way of memory: what it is copied to takes no splice.  @return 0 or a negative errno. */
+static int empty_pipe(struct us_worker *worker, struct us_file *file)
+{
+	if (worker->compare_buf == NULL) {
+		worker->compare_buf = malloc(worker->job->chunk);
+	}
+	if (worker->compare_buf == NULL) {
+		return -ENOMEM;
+	}
+	while (file->written < file->length) {
+		uint32_t left = us_min(file->length - file->written, worker->job->chunk);
+		int got = us_read_pipe(file->pipe[0], worker->compare_buf, left);
+
+		if (got <= 0) {
+			return got < 0 ? got : -EIO;
+		}
+		file->piped -= (uint32_t)got;
+		for (uint32_t at = 0; at < (uint32_t)got;) {
+			struct us_op op = {
+				.kind = US_OP_WRITE,
+				.fd = file->dst_fd,
+				.buf = worker->compare_buf + at,
+				.len = (uint32_t)got - at,
+				.offset = (int64_t)(file->offset + file->written),
+			};
+
+			us_call(&op);
+			if (op.res <= 0) {
+				return op.res < 0 ? op.res : -EIO;
+			}
+			at += (uint32_t)op.res;
+			file->written += (uint32_t)op.res;
+		}
+	}
+	return 0;
+}
+
+/** The destination's file system has no splice (splice_write): what is to come is read and written. */
+static void after_no_splice(struct us_worker *worker, struct us_file *file)
+{
+	int ret = empty_pipe(worker, file);
+
+	if (ret < 0) {
+		us_local_fail(worker, file, "write", ret);
+		return;
+	}
+	us_part_wrote(file, file->offset + file->written);
+	us_pipepool_put(&worker->pipes, file->pipe, true);
+	file->splice = false;
+	file->method = US_METHOD_RW;
+	write_rest(worker, file);
+}
+
 /** Some bytes were written, or none. */
 static void after_write(struct us_worker *worker, struct us_file *file)
 {
 	int res = file->op.res;
 
+	if (file->op.kind == US_OP_SPLICE && (res == -EINVAL || res == -EOPNOTSUPP)) {
+		after_no_splice(worker, file);
+		return;
+	}
 	if (res == 0) {
 		res = -EIO; /* A write of some bytes that writes none will never end. */
 	}
@@ -252,6 +315,9 @@ static void after_write(struct us_worker *worker, struct us_file *file)
 	us_part_wrote(file, file->offset + file->written);
 	if (file->op.kind == US_OP_SPLICE) {
 		file->piped -= (uint32_t)res;
+		file->method = US_METHOD_SPLICE;
+	} else {
+		file->method = US_METHOD_RW;
 	}
 	write_rest(worker, file);
 }
@@ -262,6 +328,7 @@ static struct us_op create_op(const struct us_worker *worker, struct us_file *fi
 	file->made_mode = us_local_create_mode(worker, file);
 	return (struct us_op){
 		.kind = US_OP_OPENAT,
+		.side = US_OP_DST,
 		.fd = dirfd,
 		.path = name,
 		.flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY,
@@ -298,25 +365,63 @@ static bool begin_replacing(struct us_worker *worker, struct us_file *file)
 	return true;
 }
 
+/** True for what says that no blocks can be shared here, and not only those of one file. */
+static bool is_clone_unknown(int error)
+{
+	return error == -EOPNOTSUPP || error == -EXDEV || error == -ENOTTY || error == -ENOSYS;
+}
+
 /** Let the copy share the source's blocks; the source reads on where that can't be, or has a last look. */
 static void share_blocks(struct us_worker *worker, struct us_file *file)
 {
 	struct usync_job *job = worker->job;
-	int ret = us_clone(file->dst_fd, file->src_fd);
+	bool is_known = atomic_load_explicit(&job->no_clone, memory_order_relaxed); /* Since it was to be cloned. */
+	int ret = is_known ? -EOPNOTSUPP : us_clone(file->dst_fd, file->src_fd);
 
-	if (ret < 0 && job->options.reflink == USYNC_REFLINK_ALWAYS) {
+	/* What is refused as a whole may be taken in ranges; of small files that is not worth a call. */
+	file->clone_rest = ret == -EINVAL && job->large.size > 0 && file->stx.stx_size >= job->large.size;
+	if (ret < 0 && !file->clone_rest && job->options.reflink == USYNC_REFLINK_ALWAYS) {
 		us_local_fail(worker, file, "reflink", ret);
 		return;
 	}
 	file->clone = false;
 	if (ret < 0) {
-		atomic_store_explicit(&job->no_clone, true, memory_order_relaxed);
+		file->clone_refused = true;
+		if (is_clone_unknown(ret)) {
+			atomic_store_explicit(&job->no_clone, true, memory_order_relaxed);
+		}
 	} else {
+		file->method = US_METHOD_CLONE;
 		us_count(&worker->counts.bytes, file->stx.stx_size);
 		file->has_holes = false;
 		file->all_given = true;
 	}
 	us_worker_drained(worker, file);
+}
+
+/** True when the copy has the size that it should have.  Setting the same once more would cost XFS the last block's sharing. */
+static bool has_size(const struct us_file *file)
+{
+	struct statx now;
+
+	return us_statx(file->dst_fd, "", AT_EMPTY_PATH, &now) == 0 && now.stx_size == file->offset;
+}
+
+/** Let all workers that have time copy the file; the source has a last look then. */
+static void copy_ranges(struct us_worker *worker, struct us_file *file)
+{
+	const char *what;
+	int ret = us_large_copy(worker, file, &what);
+
+	file->has_holes = !has_size(file); /* Then its size is set in the end. */
+	file->all_given = true;
+	if (ret == -ECANCELED) {
+		remove_file(worker, file);
+	} else if (ret < 0) {
+		us_local_fail(worker, file, what, ret);
+	} else {
+		us_worker_drained(worker, file);
+	}
 }
 
 /** It was made, or not. */
@@ -343,19 +448,26 @@ static void after_create(struct us_worker *worker, struct us_file *file)
 		share_blocks(worker, file);
 		return;
 	}
+	if (file->large != NULL) {
+		copy_ranges(worker, file);
+		return;
+	}
 	write_rest(worker, file);
 }
 
-/** Write FILE from its start, as a new one. */
-static void begin_again(struct us_worker *worker, struct us_file *file)
+/** Take FILE from its start: to write it, as a new one, or with the verdict COMPARE to hold it against another. */
+static void begin_again(struct us_worker *worker, struct us_file *file, enum us_verdict verdict)
 {
 	file->dst_state = NEW;
 	file->created = false;
 	file->replaces = false;
 	file->clone = false;
+	file->clone_rest = false;
+	file->method = US_METHOD_RW;
+	file->is_ranged = false;
 	file->all_given = false;
-	file->is_reference = false;
-	file->verdict = US_VERDICT_COPY;
+	file->is_reference = verdict == US_VERDICT_COMPARE;
+	file->verdict = verdict;
 	file->offset = 0;
 	file->length = 0;
 	file->written = 0;
@@ -378,11 +490,11 @@ static void after_close(struct us_worker *worker, struct us_file *file)
 		ret = us_local_take_name(worker, file, &what);
 		if (ret == -EXDEV && us_local_is_elsewhere(worker, file)) {
 			us_local_temp_of(worker, file, temp);
-			us_unlinkat(file->temp_fd, temp, 0);
+			(void)us_leftovers_remove(worker->job, file->temp_fd, temp);
 			us_part_void(worker, file);
 			us_part_end(worker, file);
 			us_local_leave_temp_dir(worker, file);
-			begin_again(worker, file);
+			begin_again(worker, file, US_VERDICT_COPY);
 			return;
 		}
 		if (ret < 0) {
@@ -393,6 +505,10 @@ static void after_close(struct us_worker *worker, struct us_file *file)
 	if (!file->failed) {
 		file->done = true;
 		us_count(&worker->counts.files, 1);
+		us_count(&worker->counts.methods[file->method], 1);
+		if (file->is_ranged) {
+			us_count(&worker->counts.in_ranges, 1);
+		}
 		us_report_file(worker, file);
 	}
 	us_worker_finished(worker, file);
@@ -422,15 +538,25 @@ bool us_local_is_begun(const struct us_file *file)
 	return file->dst_state != NEW;
 }
 
+/** True when a half file under its final name, should this run be killed, would be left as it is by the same command. */
+static bool leaves_existing(const struct usync_options *options)
+{
+	return options->update || options->ignore_existing;
+}
+
 void us_local_create(struct us_worker *worker, struct us_file *file)
 {
 	us_local_admit_owner(file->dir);
 	file->dst_state = CREATING;
-	if (us_part_wanted(worker, file)) {
+	if (us_part_wanted(worker, file) || leaves_existing(&worker->job->options)) {
 		file->op.res = -EEXIST; /* What may be left half-way has no final name. */
 		return;
 	}
 	file->op = create_op(worker, file, file->dir->fd[US_DST], file->dst_name);
+	if (file->large != NULL) {
+		us_call(&file->op); /* Nothing else goes on with this worker. */
+		return;
+	}
 	file->is_queued = us_io_start(&worker->io, &file->op) == US_QUEUED;
 }
 
@@ -447,20 +573,26 @@ static void after_equal(struct us_worker *worker, struct us_file *file)
 		us_reference_link(worker, file);
 	} else if (us_local_shares_changes(file)) {
 		file->changes |= USYNC_CHANGE_CONTENT;
-		begin_again(worker, file);
+		begin_again(worker, file, US_VERDICT_COPY);
 	} else {
 		file->kind = US_FILE_ATTRIBUTES;
 		us_local_put_attributes(worker, file);
 	}
 }
 
-/** It has others: write the file, from the start, for a replacement is made anew. */
+/** It has others: write the file, from the start; or is there another reference, which has the same? */
 static void after_difference(struct us_worker *worker, struct us_file *file)
 {
-	us_close(file->dst_fd);
-	file->dst_fd = -1;
+	if (file->dst_fd >= 0) {
+		us_close(file->dst_fd);
+		file->dst_fd = -1;
+	}
+	if (file->is_reference && us_reference_next(worker, file)) {
+		begin_again(worker, file, US_VERDICT_COMPARE);
+		return;
+	}
 	file->changes |= USYNC_CHANGE_VALUE | USYNC_CHANGE_CONTENT;
-	begin_again(worker, file);
+	begin_again(worker, file, US_VERDICT_COPY);
 }
 
 /** Hold the part in hand against what there is. */
@@ -488,6 +620,8 @@ void us_local_write(struct us_worker *worker, struct us_file *file)
 		compare_part(worker, file);
 	} else if (file->clone) {
 		share_blocks(worker, file);
+	} else if (file->large != NULL) {
+		copy_ranges(worker, file);
 	} else {
 		file->written = 0;
 		write_rest(worker, file);
@@ -505,6 +639,8 @@ void us_local_restart(struct us_worker *worker, struct us_file *file)
 		ret = us_ftruncate(file->dst_fd, 0);
 	}
 	us_part_void(worker, file);
+	file->method = US_METHOD_RW;
+	file->is_ranged = false;
 	if (ret < 0) {
 		us_local_fail(worker, file, "set size", ret);
 	} else {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/lock.h"
 
+#include "base/us.h"
 #include "core/job.h"
 #include "core/report.h"
 #include "sys/call.h"
@@ -8,6 +9,12 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/file.h>
+
+/** True for answers of flock(2) that say that something broke, and not that there are no locks here. */
+static bool is_failure(int error)
+{
+	return error == -EIO || error == -ENOMEM || error == -EINTR || error == -ESTALE;
+}
 
 int us_lock_destination(struct usync_job *job, int fd, bool whole)
 {
@@ -20,7 +27,10 @@ int us_lock_destination(struct usync_job *job, int fd, bool whole)
 	if (ret == 0) {
 		/* FD may be closed while the job runs, when descriptors are short. */
 		job->lock_fd = us_dup(fd);
-		ret = job->lock_fd < 0 ? job->lock_fd : 0;
+		return us_min(job->lock_fd, 0);
+	}
+	if (is_failure(ret)) {
+		return ret;
 	}
 	if (ret < 0) {
 		us_report_note(job, "the destination can't be locked (%s)", strerrordesc_np(-ret));

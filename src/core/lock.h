@@ -15,7 +15,7 @@ struct usync_job;
  * all other runs when WHOLE, for all of its tree is made; else against those that make all of it, for several may each put
  * their own entries into one directory.  Where the file system has no such locks there is none.
  *
- * @return 0, or -EBUSY when another run has it.
+ * @return 0; -EBUSY when another run has it; or another negative errno, for something broke.
  */
 int us_lock_destination(struct usync_job *job, int fd, bool whole);
 

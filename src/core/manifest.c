@@ -8,6 +8,7 @@
 #include "base/us.h"
 #include "core/file.h"
 #include "core/job.h"
+#include "core/link.h"
 #include "core/report.h"
 #include "core/worker.h"
 #include "sys/call.h"
@@ -87,19 +88,28 @@ int us_manifest_begin(struct us_worker *worker, struct us_file *file, uint64_t e
 	return buf != NULL ? us_digest_add_file(file->digest, file->src_fd, end, buf, worker->job->chunk) : -ENOMEM;
 }
 
-/** Read a further name of a file that was copied under another one, for its sum. */
+/** Read a further name of a file that was copied under another one, for its sum; where the source is another machine, the copy. */
 static int digest_link(struct us_worker *worker, struct us_file *file)
 {
-	int fd = us_openat(file->dir->fd[US_SRC], file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
+	bool received = worker->job->link != NULL && worker->job->link->source != NULL;
 	int ret;
 
-	if (fd < 0) {
-		return fd;
+	if (file->src_fd < 0) { /* In a new directory it was opened before it was known to be a link. */
+		int fd = us_openat(file->dir->fd[received ? US_DST : US_SRC], received ? file->dst_name : file->name,
+		                   O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
+
+		if (fd < 0) {
+			return fd;
+		}
+		file->src_fd = fd;
 	}
-	file->src_fd = fd;
 	ret = us_manifest_begin(worker, file, file->stx.stx_size);
 	file->offset = file->stx.stx_size;
-	return ret; /* The source closes it. */
+	if (received) {
+		us_close(file->src_fd);
+		file->src_fd = -1;
+	}
+	return ret; /* Else the source closes it. */
 }
 
 /** Write a line for those who read such files. */

@@ -89,11 +89,39 @@ static bool delete_one(struct sweep *sweep, int fd, const char *name, bool is_di
 /** True for a directory that this job uses for other things. */
 static bool is_spared(const struct usync_job *job, int dirfd, const char *name)
 {
+	bool looked = false;
 	struct statx stx;
-	bool any = job->spared[0].ino != 0 || job->spared[1].ino != 0;
 
-	return any && us_statx(dirfd, name, AT_SYMLINK_NOFOLLOW, &stx) == 0 &&
-	       (us_identity_is(&job->spared[0], &stx) || us_identity_is(&job->spared[1], &stx));
+	for (size_t i = 0; i < us_array_size(job->spared); i++) {
+		if (job->spared[i].ino == 0) {
+			continue;
+		}
+		if (!looked && us_statx(dirfd, name, AT_SYMLINK_NOFOLLOW, &stx) < 0) {
+			return false;
+		}
+		looked = true;
+		if (us_identity_is(&job->spared[i], &stx)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/** With --one-file-system: true when NAME in DIRFD is a mount point, or may be one.  What is there is left as it is. */
+static bool is_beyond(const struct usync_job *job, int dirfd, const char *name)
+{
+	struct statx parent;
+	struct statx stx;
+	int ret;
+
+	if (!job->options.one_file_system) {
+		return false;
+	}
+	ret = us_statx(dirfd, "", AT_EMPTY_PATH, &parent);
+	if (ret == 0) {
+		ret = us_statx(dirfd, name, AT_SYMLINK_NOFOLLOW, &stx);
+	}
+	return ret < 0 ? ret != -ENOENT : us_is_mount_point(&parent, &stx);
 }
 
 /** The last name of PATH. */
@@ -104,7 +132,7 @@ static const char *last_name(const char *path)
 	return slash != NULL ? slash + 1 : path;
 }
 
-/** True when NAME in DIRFD is protected: by a filter, as a backup, or because it is in use. */
+/** True when NAME in DIRFD is protected: by a filter, as a backup, as another file system, or because it is in use. */
 static bool is_protected(const struct sweep *sweep, int dirfd, const char *name, bool is_dir)
 {
 	const struct usync_job *job = sweep->worker->job;
@@ -112,7 +140,7 @@ static bool is_protected(const struct sweep *sweep, int dirfd, const char *name,
 	if (job->options.backup && !is_dir && us_backup_is_one(job, name)) {
 		return true;
 	}
-	if (is_dir && is_spared(job, dirfd, name)) {
+	if (is_dir && (is_spared(job, dirfd, name) || is_beyond(job, dirfd, name))) {
 		return true;
 	}
 	return (!is_dir && us_leftovers_is_used(job, last_name(name))) ||
@@ -289,22 +317,12 @@ static int is_in_source(const struct us_dir *dir, const char *name)
 	return ret < 0 ? ret : 1;
 }
 
-/** Judge one entry of the destination. @return 1 when the listing has to be taken up anew, 0, or -errno to stop. */
-static int sweep_entry(struct sweep *sweep, size_t prefix, const struct us_dent *dent)
+/** Delete what is called NAME, and has that path now, unless it is protected.  @return 1 when a listing was made, 0, or -ENOMEM. */
+static int sweep_name(struct sweep *sweep, const char *name, bool is_dir)
 {
 	struct us_dir *dir = sweep->dir;
-	char *name = us_entry_path_set(&sweep->path, prefix, dent->name);
-	bool is_dir;
-	int ret;
+	char *copy;
 
-	if (name == NULL) {
-		return -ENOMEM;
-	}
-	ret = is_in_source(dir, name);
-	if (ret != 0) {
-		return us_min(ret, 0);
-	}
-	is_dir = us_entry_is_dir(dir->fd[US_DST], dent);
 	if (is_protected(sweep, dir->fd[US_DST], name, is_dir)) {
 		return 0;
 	}
@@ -315,13 +333,54 @@ static int sweep_entry(struct sweep *sweep, size_t prefix, const struct us_dent 
 		delete_one(sweep, dir->fd[US_DST], name, false);
 		return 0;
 	}
-	name = strdup(name);
+	copy = strdup(name);
+	if (copy == NULL) {
+		return -ENOMEM;
+	}
+	delete_tree(sweep, dir->fd[US_DST], copy);
+	free(copy);
+	return 1;
+}
+
+void us_mirror_names(struct us_worker *worker, struct us_dir *dir, const char *names, uint32_t length)
+{
+	struct sweep sweep = {.worker = worker, .dir = dir};
+	const char *end = names + length;
+	size_t prefix;
+	int ret = us_entry_path_init(&sweep.path, dir);
+
+	prefix = ret == 0 ? strlen(sweep.path.text) : 0;
+	for (; ret >= 0 && names < end && !us_job_stopping(worker->job); names += strlen(names) + 1) {
+		const char *name = us_entry_path_set(&sweep.path, prefix, names);
+		struct statx stx;
+
+		ret = name != NULL ? us_statx(dir->fd[US_DST], names, AT_SYMLINK_NOFOLLOW, &stx) : -ENOMEM;
+		if (ret == 0) {
+			ret = sweep_name(&sweep, name, S_ISDIR(stx.stx_mode));
+		}
+		ret = ret == -ENOENT ? 0 : ret;
+	}
+	if (ret < 0) {
+		us_report_failed(worker, &(struct us_place){.dir = dir, .side = US_DST}, "delete from directory", ret);
+	}
+	us_entry_path_fini(&sweep.path);
+}
+
+/** Judge one entry of the destination. @return 1 when the listing has to be taken up anew, 0, or -errno to stop. */
+static int sweep_entry(struct sweep *sweep, size_t prefix, const struct us_dent *dent)
+{
+	struct us_dir *dir = sweep->dir;
+	char *name = us_entry_path_set(&sweep->path, prefix, dent->name);
+	int ret;
+
 	if (name == NULL) {
 		return -ENOMEM;
 	}
-	delete_tree(sweep, dir->fd[US_DST], name);
-	free(name);
-	return 1;
+	ret = is_in_source(dir, name);
+	if (ret != 0) {
+		return us_min(ret, 0);
+	}
+	return sweep_name(sweep, name, us_entry_is_dir(dir->fd[US_DST], dent));
 }
 
 void us_mirror_dir(struct us_worker *worker, struct us_dir *dir)
@@ -361,7 +420,9 @@ int us_mirror_make_way(struct us_worker *worker, struct us_dir *dir, const char 
 	if (ret == 0) {
 		ret = us_statx(dir->fd[US_DST], name, AT_SYMLINK_NOFOLLOW, &stx);
 	}
-	if (ret == 0 && S_ISDIR(stx.stx_mode)) {
+	if (ret == 0 && S_ISDIR(stx.stx_mode) && is_beyond(worker->job, dir->fd[US_DST], name)) {
+		ret = -EBUSY; /* As rmdir(2) says of a mount point. */
+	} else if (ret == 0 && S_ISDIR(stx.stx_mode)) {
 		ret = delete_tree(&sweep, dir->fd[US_DST], name) == 0 ? 0 : -EEXIST;
 	} else if (ret == 0 && !worker->job->options.dry_run) {
 		ret = us_unlinkat(dir->fd[US_DST], name, 0);

@@ -9,6 +9,8 @@
 #ifndef US_CORE_MIRROR_H
 #define US_CORE_MIRROR_H
 
+#include <stdint.h>
+
 struct us_dir;
 struct us_worker;
 
@@ -21,5 +23,11 @@ void us_mirror_dir(struct us_worker *worker, struct us_dir *dir);
  * @return 0 when it is gone, or a negative errno: -EEXIST when some of it had to stay.
  */
 int us_mirror_make_way(struct us_worker *worker, struct us_dir *dir, const char *name);
+
+/**
+ * The same for those of the NAMES (LENGTH bytes, each with its NUL) that the destination of DIR, which is pinned, has: the source is known
+ * to have none of them.
+ */
+void us_mirror_names(struct us_worker *worker, struct us_dir *dir, const char *names, uint32_t length);
 
 #endif /* US_CORE_MIRROR_H */

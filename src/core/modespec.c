@@ -89,11 +89,11 @@ static int parse_symbolic(struct us_mode_change *change, const char *text, size_
 		}
 		*(text[i] == 'X' ? &x : &bits) |= letter;
 	}
+	/* "t" is nobody's: it goes with any whom. */
 	if (op == '-') {
-		change->clear = (bits | x) & who;
+		change->clear = ((bits | x) & who) | (bits & 01000);
 		return 0;
 	}
-	/* "t" is nobody's: it goes with any whom. */
 	change->set = bits & (who | 01000);
 	change->set_x = x & who;
 	change->clear = op == '=' ? who & 0777 : 0;

@@ -33,10 +33,16 @@ uint32_t us_pace_chunk(uint64_t rate, uint32_t chunk)
 	return rate > 0 ? (uint32_t)us_min(us_max(even, (uint64_t)USYNC_CHUNK_MIN), (uint64_t)chunk) : chunk;
 }
 
+/** How long BYTES take. */
+static uint64_t duration(const struct us_pace *pace, uint64_t bytes)
+{
+	return (uint64_t)((double)bytes / (double)pace->rate * (double)SECOND_NS);
+}
+
 /** Take a place in PACE's line. @return when BYTES may go. */
 static uint64_t take_place(struct us_pace *pace, uint64_t bytes, uint64_t now)
 {
-	uint64_t length = (uint64_t)((double)bytes / (double)pace->rate * (double)SECOND_NS);
+	uint64_t length = duration(pace, bytes);
 	uint64_t next = atomic_load_explicit(&pace->next_ns, memory_order_relaxed);
 	uint64_t start;
 
@@ -64,6 +70,27 @@ void us_pace_wait(struct us_worker *worker, uint64_t bytes)
 		nanosleep(&nap, NULL);
 		now = us_clock_ns();
 	}
+}
+
+uint64_t us_pace_ask(struct us_worker *worker, uint64_t bytes)
+{
+	struct us_pace *pace = &worker->job->pace;
+	uint64_t next = atomic_load_explicit(&pace->next_ns, memory_order_relaxed);
+	uint64_t length;
+	uint64_t now;
+
+	if (pace->rate == 0) {
+		return 0;
+	}
+	length = duration(pace, bytes);
+	now = us_clock_ns();
+	do {
+		if (next > now) {
+			return next;
+		}
+	} while (!atomic_compare_exchange_weak_explicit(&pace->next_ns, &next, us_max(next, now - BURST_NS) + length,
+	                                                memory_order_relaxed, memory_order_relaxed));
+	return 0;
 }
 
 int us_pace_yield_to_all(void)

@@ -24,6 +24,13 @@ uint32_t us_pace_chunk(uint64_t rate, uint32_t chunk);
 /** Sleep until WORKER may write BYTES more, or the job is to stop. */
 void us_pace_wait(struct us_worker *worker, uint64_t bytes);
 
+/**
+ * The same for who has other things to do meanwhile.
+ *
+ * @return 0: BYTES may go; or when to ask again (us_clock_ns()).
+ */
+uint64_t us_pace_ask(struct us_worker *worker, uint64_t bytes);
+
 /** Let this thread come after all others for the processor and the disk. @return 0 or a negative errno. */
 int us_pace_yield_to_all(void);
 

@@ -5,6 +5,7 @@
 #include "base/us.h"
 #include "core/file.h"
 #include "core/job.h"
+#include "core/large.h"
 #include "core/leftovers.h"
 #include "core/local_sink.h"
 #include "core/paths.h"
@@ -82,6 +83,7 @@ static bool begin(struct us_worker *worker, struct us_file *file, const char *te
 	part->record.identity = us_identity_of(&stx);
 	part->record.born = born(&stx);
 	part->record.elsewhere = elsewhere;
+	part->record.slack = us_large_slack(worker->job, file);
 	part->record.path = elsewhere ? strdup(temp) : us_dir_relative_path(file->dir, temp);
 	if (part->record.path == NULL ||
 	    us_fingerprint_of(file->dir, file->dst_name, &file->stx, &part->record.file) < 0 ||
@@ -179,10 +181,15 @@ bool us_part_adopt(struct us_worker *worker, struct us_file *file)
 	fd = open_part(record, dirfd, name_of(record), &stx);
 	if (fd < 0) {
 		/* What has such a name by now is no one's: as with all that earlier runs have left. */
-		(void)us_unlinkat(dirfd, name_of(record), 0);
+		fd = us_leftovers_remove(worker->job, dirfd, name_of(record));
+		if (fd < 0) {
+			us_report_failed(worker, &(struct us_place){file->dir, file->dst_name, US_DST},
+			                 "remove what an earlier run had begun of it", fd);
+		}
 		return false;
 	}
-	end = us_min((uint64_t)stx.stx_size, (uint64_t)file->stx.stx_size);
+	end = stx.stx_size > record->slack ? stx.stx_size - record->slack : 0;
+	end = us_min(end, (uint64_t)file->stx.stx_size);
 	end = job->options.fsync ? us_min(end, record->offset) : end;
 	us_local_admit_owner(file->dir);
 	file->temp_fd = dirfd;
@@ -279,27 +286,39 @@ void us_part_snapshot_free(struct us_part_snapshot *snapshot)
 	}
 }
 
-/** Remove one. */
-static void remove_one(const struct usync_job *job, const struct us_journal_part *record)
+/** Open the directory that RECORD's file is in.  @return a descriptor or a negative errno. */
+static int open_parent(const struct usync_job *job, const struct us_journal_part *record)
 {
 	const char *name = name_of(record);
 	size_t length = name > record->path ? (size_t)(name - record->path) - 1 : 0;
-	char *parent = strndup(record->path, length);
-	struct statx stx;
-	int dirfd = -ENOMEM;
+	char *parent;
+	int fd;
 
-	if (parent != NULL && record->elsewhere) {
-		dirfd = job->temp_fd >= 0 ? us_dup(job->temp_fd) : -ENOENT;
-	} else if (parent != NULL) {
-		dirfd = us_path_open_beneath(job->progress->root_fd, parent);
+	if (record->elsewhere) {
+		return job->temp_fd >= 0 ? us_dup(job->temp_fd) : -ENOENT;
+	}
+	parent = strndup(record->path, length);
+	fd = parent != NULL ? us_path_open_beneath(job->progress->root_fd, parent) : -ENOMEM;
+	free(parent);
+	return fd;
+}
+
+/** Remove one, if it is there still.  @return 0 or a negative errno. */
+static int remove_one(const struct usync_job *job, const struct us_journal_part *record)
+{
+	const char *name = name_of(record);
+	struct statx stx;
+	int dirfd = open_parent(job, record);
+	int ret = dirfd < 0 ? dirfd : us_statx(dirfd, name, AT_SYMLINK_NOFOLLOW, &stx);
+
+	if (ret == 0 && us_identity_is(&record->identity, &stx)) {
+		ret = us_leftovers_unlink(dirfd, name);
 	}
 	if (dirfd >= 0) {
-		if (us_statx(dirfd, name, AT_SYMLINK_NOFOLLOW, &stx) == 0 && us_identity_is(&record->identity, &stx)) {
-			(void)us_leftovers_unlink(dirfd, name);
-		}
 		us_close(dirfd);
 	}
-	free(parent);
+	/* Its directory may be gone, or something else by now. */
+	return ret == -ENOENT || ret == -ENOTDIR || ret == -ELOOP ? 0 : ret;
 }
 
 void us_part_remove_rest(struct usync_job *job)
@@ -307,8 +326,11 @@ void us_part_remove_rest(struct usync_job *job)
 	const struct us_journal_content *content = &job->progress->content;
 
 	for (size_t i = 0; i < content->nr_parts; i++) {
-		if (!content->parts[i].taken) {
-			remove_one(job, &content->parts[i]);
+		const struct us_journal_part *part = &content->parts[i];
+		int ret = part->taken ? 0 : remove_one(job, part);
+
+		if (ret < 0) {
+			us_report_dst_failed(job, part->path, "remove what an earlier run had begun", ret);
 		}
 	}
 }

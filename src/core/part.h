@@ -5,7 +5,8 @@
  * go on where this one was stopped.
  *
  * After a killed process all that was written is in the file, for it is written from its start to its end: its size says how
- * much.  After a power cut it may be less: with --fsync only what the journal says to be on the disk counts.
+ * much.  One that is written in ranges by several workers (large.h) may lack bytes before that end, but no more than the slack that
+ * the journal tells: no worker runs further ahead.  After a power cut it may be less: with --fsync only what the journal says to be on the disk counts.
  */
 #ifndef US_CORE_PART_H
 #define US_CORE_PART_H

@@ -5,6 +5,7 @@
  */
 #include "core/progress.h"
 
+#include "base/thread.h"
 #include "base/us.h"
 #include "core/file.h"
 #include "core/job.h"
@@ -16,7 +17,6 @@
 #include "sys/call.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,7 +106,7 @@ int us_progress_open(struct usync_job *job)
 {
 	const struct usync_options *options = &job->options;
 	struct us_progress *progress;
-	size_t size = job->nr_workers * sizeof(struct us_pending);
+	size_t size = job->max_workers * sizeof(struct us_pending);
 	int ret;
 
 	if (options->dry_run || (options->journal == NULL && !options->fsync && !options->verify)) {
@@ -129,10 +129,10 @@ int us_progress_open(struct usync_job *job)
 		return -ENOMEM;
 	}
 	memset(progress->pending, 0, size);
-	for (unsigned int i = 0; i < job->nr_workers; i++) {
+	for (unsigned int i = 0; i < job->max_workers; i++) {
 		pthread_mutex_init(&progress->pending[i].lock, NULL);
 	}
-	progress->nr_pending = job->nr_workers;
+	progress->nr_pending = job->max_workers;
 	ret = hold_root(progress);
 	return ret == 0 && options->journal != NULL ? open_journal(progress) : ret;
 }
@@ -206,8 +206,13 @@ static void write_down(struct us_progress *progress)
 		parts = us_part_take_snapshot(progress);
 		ret = us_durable_sync(&progress->durable);
 		if (ret < 0) {
-			us_report_stop_at(job, job->destination, "bring it to the disk", ret);
-			nr = 0; /* Which of them are not there is not told. */
+			/* Which files are not there is not told.  Without a journal the next run would take all for complete. */
+			us_report_stop_at(job, job->destination,
+			                  progress->journal.fd >= 0
+			                          ? "bring it to the disk"
+			                          : "bring it to the disk (copy it again with --ignore-times)",
+			                  ret);
+			nr = 0;
 			us_part_snapshot_free(parts);
 			parts = NULL;
 		}
@@ -253,19 +258,14 @@ static void *run(void *arg)
 int us_progress_start(struct usync_job *job)
 {
 	struct us_progress *progress = job->progress;
-	sigset_t all;
-	sigset_t old;
 	int ret;
 
 	if (progress == NULL || (progress->journal.fd < 0 && !job->options.fsync)) {
 		return 0;
 	}
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	ret = pthread_create(&progress->thread, NULL, run, progress);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	ret = us_thread_start(&progress->thread, run, progress);
 	progress->is_running = ret == 0;
-	return -ret;
+	return ret;
 }
 
 /** True when an earlier run has noted FINGERPRINT. */
@@ -434,6 +434,8 @@ void us_progress_finish(struct usync_job *job)
 	}
 	if (is_complete(job)) {
 		us_part_remove_rest(job);
+	}
+	if (is_complete(job)) {
 		(void)us_journal_end(&progress->journal);
 		(void)(job->options.fsync ? us_journal_sync(&progress->journal) : 0);
 	}

@@ -5,6 +5,7 @@
 #include "core/job.h"
 #include "core/progress.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,7 +51,8 @@ char *us_progress_head(const struct usync_job *job, size_t *length)
 {
 	char *head = NULL;
 	char *cwd = getcwd(NULL, 0);
-	FILE *out = open_memstream(&head, length);
+	/* Without a name for where it is (it was removed, getcwd(3)) a journal is better than none. */
+	FILE *out = cwd != NULL || errno == ENOENT ? open_memstream(&head, length) : NULL;
 	bool failed;
 
 	if (out == NULL) {

@@ -14,6 +14,7 @@
 #include "sys/call.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 
 void us_reference_note_error(struct us_worker *worker, const struct us_dir *dir, const char *name, int error)
 {
@@ -28,35 +29,66 @@ static bool is_absent(int error)
 	return error == -ENOENT || error == -ENOTDIR || error == -ELOOP;
 }
 
-void us_reference_open_dir(struct us_worker *worker, struct us_dir_open *opening)
+/** Open the directory in the reference NR that is DIR's like.  @return 0, also when there is none, or -errno. */
+static int open_like(struct us_worker *worker, struct us_dir *dir, unsigned int nr)
 {
-	struct us_dir *dir = opening->dir;
-	int parent = dir->parent->fd[US_REF];
+	struct us_dir_reference *like = &dir->references[nr];
 	struct us_op op = {
 		.kind = US_OP_OPENAT,
-		.fd = parent,
-		.path = us_dir_name(dir, US_REF),
+		.fd = dir->parent->references[nr].fd,
+		.path = us_dir_name(dir, US_DST),
 		.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
 	};
 	struct statx stx;
 	int ret;
 
-	if (parent < 0) {
-		return;
+	if (op.fd < 0) {
+		return 0;
 	}
 	us_call(&op);
 	us_worker_retry_open(worker, &op);
 	ret = op.res < 0 ? op.res : us_statx(op.res, "", AT_EMPTY_PATH, &stx);
 	if (ret == 0) {
-		dir->identity[US_REF] = us_identity_of(&stx);
-		opening->fd[US_REF] = op.res;
-		return;
+		like->identity = us_identity_of(&stx);
+		like->fd = op.res;
+		return 0;
 	}
 	if (op.res >= 0) {
 		us_close(op.res);
 	}
-	if (!is_absent(ret)) {
-		us_reference_note_error(worker, dir, NULL, ret);
+	return is_absent(ret) ? 0 : ret;
+}
+
+/** True when there is any reference of DIR. */
+static bool has_reference(const struct us_dir *dir, unsigned int nr)
+{
+	while (nr > 0) {
+		if (dir->references[--nr].fd >= 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+void us_reference_open_dir(struct us_worker *worker, struct us_dir_open *opening)
+{
+	unsigned int nr = worker->job->dirs.nr_references;
+	struct us_dir *dir = opening->dir;
+
+	if (dir->parent->references == NULL) {
+		return;
+	}
+	dir->references = us_dir_references_new(nr);
+	for (unsigned int i = 0; i < nr; i++) {
+		int ret = dir->references != NULL ? open_like(worker, dir, i) : -ENOMEM;
+
+		if (ret < 0) {
+			us_reference_note_error(worker, dir, NULL, ret);
+		}
+	}
+	if (dir->references != NULL && !has_reference(dir, nr)) {
+		free(dir->references);
+		dir->references = NULL;
 	}
 }
 
@@ -73,7 +105,7 @@ static bool has_attributes(struct us_worker *worker, struct us_file *file, const
 	if (changes != 0) {
 		return false;
 	}
-	ret = us_local_xattr_changes(worker, file, US_REF, &changes);
+	ret = us_local_xattr_changes(worker, file, file->dir->references[file->reference].fd, &changes);
 	if (ret < 0) {
 		us_reference_note_error(worker, file->dir, file->dst_name, ret);
 		return false;
@@ -84,38 +116,74 @@ static bool has_attributes(struct us_worker *worker, struct us_file *file, const
 	return changes == 0;
 }
 
+/**
+ * FILE's like was looked at, with the result RET.
+ * @return true when it is the same, as far as that can be told without reading it: file->verdict says what to do.
+ */
+static bool is_match(struct us_worker *worker, struct us_file *file, int ret)
+{
+	const struct usync_job *job = worker->job;
+	enum us_verdict verdict;
+	uint32_t changes = 0;
+
+	if (ret < 0) {
+		if (ret != -ENOENT) {
+			us_reference_note_error(worker, file->dir, file->dst_name, ret);
+		}
+		return false;
+	}
+	verdict = us_compare_entries(&job->options, &file->stx, &file->dst_stx, &changes);
+	if (verdict == US_VERDICT_SAME && S_ISREG(file->stx.stx_mode) && job->options.checksum_file != NULL &&
+	    job->digests) {
+		verdict = US_VERDICT_COMPARE; /* For its sum it is read. */
+	}
+	if (verdict == US_VERDICT_COPY || !has_attributes(worker, file, &file->dst_stx)) {
+		return false;
+	}
+	file->is_reference = verdict == US_VERDICT_COMPARE;
+	file->verdict = verdict == US_VERDICT_COMPARE ? US_VERDICT_COMPARE : US_VERDICT_LINK;
+	return true;
+}
+
+/** Let file->reference be the first from there on that FILE's directory has its like in.  @return false for none. */
+static bool find_next(const struct us_worker *worker, struct us_file *file)
+{
+	while (file->reference < worker->job->dirs.nr_references) {
+		if (file->dir->references[file->reference].fd >= 0) {
+			return true;
+		}
+		file->reference++;
+	}
+	return false;
+}
+
+static void look(struct us_worker *worker, struct us_file *file);
+
 /** It was looked at. */
 static void after_look(struct us_op *op, void *context)
 {
 	struct us_worker *worker = context;
 	struct us_file *file = (struct us_file *)(void *)op;
-	enum us_verdict verdict;
-	uint32_t changes = 0;
 
-	if (op->res < 0) {
-		if (op->res != -ENOENT) {
-			us_reference_note_error(worker, file->dir, file->dst_name, op->res);
-		}
+	if (is_match(worker, file, op->res)) {
 		us_worker_looked(worker, file);
 		return;
 	}
-	verdict = us_compare_entries(&worker->job->options, &file->stx, &file->dst_stx, &changes);
-	if (verdict == US_VERDICT_SAME && S_ISREG(file->stx.stx_mode) && worker->job->options.checksum_file != NULL &&
-	    worker->job->digests) {
-		verdict = US_VERDICT_COMPARE; /* For its sum it is read. */
-	}
-	if (verdict != US_VERDICT_COPY && has_attributes(worker, file, &file->dst_stx)) {
-		file->is_reference = verdict == US_VERDICT_COMPARE;
-		file->verdict = verdict == US_VERDICT_COMPARE ? US_VERDICT_COMPARE : US_VERDICT_LINK;
-	}
-	us_worker_looked(worker, file);
+	file->reference++;
+	look(worker, file);
 }
 
-void us_reference_look(struct us_worker *worker, struct us_file *file)
+/** Look at FILE's like in the next reference, or let it be copied. */
+static void look(struct us_worker *worker, struct us_file *file)
 {
+	if (!find_next(worker, file)) {
+		us_worker_looked(worker, file);
+		return;
+	}
 	file->op = (struct us_op){
 		.kind = US_OP_STATX,
-		.fd = file->dir->fd[US_REF],
+		.side = US_OP_DST,
+		.fd = file->dir->references[file->reference].fd,
 		.path = file->dst_name,
 		.flags = AT_SYMLINK_NOFOLLOW,
 		.buf = &file->dst_stx,
@@ -124,13 +192,32 @@ void us_reference_look(struct us_worker *worker, struct us_file *file)
 	us_io_run(&worker->io, &file->op, worker);
 }
 
+void us_reference_look(struct us_worker *worker, struct us_file *file)
+{
+	file->reference = 0;
+	look(worker, file);
+}
+
+bool us_reference_next(struct us_worker *worker, struct us_file *file)
+{
+	for (file->reference++; find_next(worker, file); file->reference++) {
+		int ret = us_statx(file->dir->references[file->reference].fd, file->dst_name, AT_SYMLINK_NOFOLLOW,
+		                   &file->dst_stx);
+
+		if (is_match(worker, file, ret)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 void us_reference_link(struct us_worker *worker, struct us_file *file)
 {
 	const struct us_dir *dir = file->dir;
 	int ret;
 
 	us_local_admit_owner(file->dir);
-	ret = us_linkat(dir->fd[US_REF], file->dst_name, dir->fd[US_DST], file->dst_name);
+	ret = us_linkat(dir->references[file->reference].fd, file->dst_name, dir->fd[US_DST], file->dst_name);
 	if (us_local_has_no_link(ret) || ret == -ENOENT) {
 		us_local_copy_instead(worker, file, ret);
 		return;

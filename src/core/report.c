@@ -5,6 +5,7 @@
 #include "base/us.h"
 #include "core/file.h"
 #include "core/job.h"
+#include "core/link.h"
 #include "core/worker.h"
 
 #include <stdarg.h>
@@ -18,12 +19,22 @@ static const char *const no_path = "(out of memory for the path)";
 /** Hand an event to the caller, one at a time. */
 static void send_event(struct usync_job *job, const struct usync_event *event)
 {
-	if (job->options.event == NULL) {
+	if (job->options.event == NULL && job->link == NULL) {
 		return;
 	}
 	pthread_mutex_lock(&job->event_lock);
-	job->options.event(event, job->options.payload);
+	if (job->options.event != NULL) {
+		job->options.event(event, job->options.payload);
+	}
+	if (job->link != NULL && job->link->event != NULL) {
+		job->link->event(job, event);
+	}
 	pthread_mutex_unlock(&job->event_lock);
+}
+
+void us_report_event(struct usync_job *job, const struct usync_event *event)
+{
+	send_event(job, event);
 }
 
 /** An event about a place. */
@@ -65,17 +76,40 @@ static bool is_final(enum us_side side, int error)
 	}
 }
 
+/** TEXT, or none when LENGTH is negative, is why the job stops; others may look at it already. */
+static void stop_for(struct usync_job *job, char *text, int length)
+{
+	__atomic_store_n(&job->error_text, length >= 0 ? text : NULL, __ATOMIC_RELEASE);
+	atomic_store(&job->stopping, true);
+}
+
 void us_report_stop_at(struct usync_job *job, const char *path, const char *what, int error)
 {
 	int none = 0;
+	char *text;
+	int length;
 
 	if (!atomic_compare_exchange_strong(&job->error, &none, error)) {
 		return;
 	}
-	if (asprintf(&job->error_text, "%s: %s: %s", path, what, strerrordesc_np(-error)) < 0) {
-		job->error_text = NULL;
+	length = asprintf(&text, "%s: %s: %s", path, what, strerrordesc_np(-error));
+	stop_for(job, text, length);
+}
+
+void us_report_stop_text(struct usync_job *job, int error, const char *format, ...)
+{
+	int none = 0;
+	va_list args;
+	char *text;
+	int length;
+
+	if (!atomic_compare_exchange_strong(&job->error, &none, error)) {
+		return;
 	}
-	atomic_store(&job->stopping, true);
+	va_start(args, format);
+	length = vasprintf(&text, format, args);
+	va_end(args);
+	stop_for(job, text, length);
 }
 
 void us_report_stop(struct usync_job *job, const struct us_place *place, const char *what, int error)
@@ -107,21 +141,31 @@ void us_report_file_failed(struct usync_job *job, const char *path, const char *
 		.type = USYNC_EVENT_FAILED, .path = path, .what = what, .error = -error});
 }
 
+void us_report_dst_failed(struct usync_job *job, const char *name, const char *what, int error)
+{
+	char *path;
+
+	if (asprintf(&path, "%s/%s", job->destination, name) < 0) {
+		path = NULL;
+	}
+	us_report_file_failed(job, path != NULL ? path : no_path, what, error);
+	free(path);
+}
+
 /** One more entry failed: that may be one too many. */
 static void count_error(struct usync_job *job)
 {
 	uint32_t max = job->options.max_errors;
 	uint64_t nr = atomic_fetch_add(&job->nr_errors, 1) + 1;
 	int none = 0;
+	char *text;
+	int length;
 
 	if (max == 0 || nr < max || !atomic_compare_exchange_strong(&job->error, &none, -EIO)) {
 		return;
 	}
-	if (asprintf(&job->error_text, "%u %s failed, and no more are allowed", max,
-	             max == 1 ? "entry" : "entries") < 0) {
-		job->error_text = NULL;
-	}
-	atomic_store(&job->stopping, true);
+	length = asprintf(&text, "%u %s failed, and no more are allowed", max, max == 1 ? "entry" : "entries");
+	stop_for(job, text, length);
 }
 
 void us_report_attribute(struct us_worker *worker, const struct us_place *place, const char *what, int error,
@@ -226,9 +270,11 @@ static enum us_lack_kind lack_kind(enum usync_keep kind)
 void us_report_lack(struct us_worker *worker, const struct us_place *place, enum usync_keep kind, int error)
 {
 	struct usync_job *job = worker->job;
-	struct us_lack *lack = &job->lacks[lack_kind(kind)];
+	enum us_lack_kind what = lack_kind(kind);
+	struct us_lack *lack = &job->lacks[what];
 
-	if (atomic_fetch_add(&lack->nr, 1) > 0) {
+	us_count(&worker->counts.lacks[what], 1);
+	if (atomic_load_explicit(&lack->seen, memory_order_relaxed) || atomic_exchange(&lack->seen, true)) {
 		return;
 	}
 	pthread_mutex_lock(&job->event_lock);
@@ -271,9 +317,12 @@ void us_report_lacks(struct usync_job *job)
 
 	for (unsigned int i = 0; i < US_LACK_NR; i++) {
 		struct us_lack *lack = &job->lacks[i];
-		uint64_t nr = atomic_load(&lack->nr);
+		uint64_t nr = 0;
 		char text[128];
 
+		for (unsigned int w = 0; w < atomic_load(&job->nr_made); w++) {
+			nr += atomic_load(&job->workers[w].counts.lacks[i]);
+		}
 		if (nr == 0) {
 			continue;
 		}

@@ -66,6 +66,9 @@ void us_report_lacks(struct usync_job *job);
 void us_report_attribute(struct us_worker *worker, const struct us_place *place, const char *what, int error,
                          bool counted, bool may_stop);
 
+/** Tell the caller of something that was not found here, but on the other side of a link. */
+void us_report_event(struct usync_job *job, const struct usync_event *event);
+
 /** A choice that was made, in printf form. */
 void us_report_note(struct usync_job *job, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -77,10 +80,16 @@ void us_report_stop(struct usync_job *job, const struct us_place *place, const c
 /** The same with a path as it is.  May be called from any thread. */
 void us_report_stop_at(struct usync_job *job, const char *path, const char *what, int error);
 
+/** The same with a text in printf form. */
+void us_report_stop_text(struct usync_job *job, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
 /** NAME, from the root of the destination, is not what was read from the source.  May be called from any thread. */
 void us_report_unverified(struct usync_job *job, const char *name, const char *what, int error);
 
 /** A file of the job's own failed, that is no entry of the tree; the workers have ended. */
 void us_report_file_failed(struct usync_job *job, const char *path, const char *what, int error);
+
+/** The same for NAME, a path from the root of the destination. */
+void us_report_dst_failed(struct usync_job *job, const char *name, const char *what, int error);
 
 #endif /* US_CORE_REPORT_H */

@@ -32,6 +32,9 @@ struct us_source_ops {
 	/** DIR is open on both sides, and pinned: go on with what is in it. */
 	void (*dir_opened)(struct us_worker *worker, struct us_dir *dir);
 
+	/** DIR, which was to be opened, can't be, and is given up by this call's end.  NULL: that need not be told. */
+	void (*dir_failed)(struct us_worker *worker, struct us_dir *dir);
+
 	/** The sink has looked at what there is of FILE, and file->verdict says what is to become of it. */
 	void (*looked)(struct us_worker *worker, struct us_file *file);
 

@@ -133,7 +133,8 @@ static int open_destination(struct usync_job *job, const char *path, mode_t mode
 	ret = job->options.dry_run ? 0 : us_lock_destination(job, fd, whole);
 	if (ret < 0) {
 		us_close(fd);
-		return refuse(job, ret, "%s: another uring-sync is copying to it", path);
+		return ret == -EBUSY ? refuse(job, ret, "%s: another uring-sync is copying to it", path)
+		                     : refuse_call(job, path, "lock", ret);
 	}
 	return fd;
 }
@@ -143,18 +144,20 @@ static int make_root(struct usync_job *job, const char *src, int src_fd, const s
                      const char *dst, int dst_fd, const struct statx *dst_stx)
 {
 	struct us_dir *root = us_dir_new(NULL, src, dst);
-	int fd[US_SIDES] = {src_fd, dst_fd != NO_DESTINATION ? dst_fd : -1, -1};
+	int fd[US_SIDES] = {src_fd, dst_fd != NO_DESTINATION ? dst_fd : -1};
 	const char *wrong = NULL;
 	int ret = root != NULL ? us_dir_set_source(root, src_stx) : -ENOMEM;
 
 	if (ret == 0) {
-		ret = us_extra_dirs_open(job, dst, fd[US_DST], &fd[US_REF], &root->identity[US_REF], &wrong);
+		ret = us_extra_dirs_open(job, root, fd[US_DST], &wrong);
 	}
 	if (ret < 0) {
 		if (root != NULL) {
 			us_dir_free(root);
 		}
-		us_close(src_fd);
+		if (src_fd >= 0) {
+			us_close(src_fd);
+		}
 		if (fd[US_DST] >= 0) {
 			us_close(fd[US_DST]);
 		}
@@ -189,10 +192,45 @@ static int read_root_xattrs(struct usync_job *job)
 	return ret < 0 ? refuse_call(job, job->sources[0], "read extended attributes", ret) : 0;
 }
 
+/** Open the directory PATH to read it.  @return a descriptor or a negative errno. */
+static int open_source(struct usync_job *job, const char *path, struct statx *stx)
+{
+	int fd = us_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOATIME, 0);
+	int ret;
+
+	if (fd == -EPERM) { /* Only its owner may open it so (open(2)). */
+		fd = us_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+	}
+	if (fd < 0) {
+		return refuse_call(job, path, "open", fd);
+	}
+	ret = us_statx(fd, "", AT_EMPTY_PATH, stx);
+	if (ret < 0) {
+		us_close(fd);
+		return refuse_call(job, path, "stat", ret);
+	}
+	return fd;
+}
+
+/** The root is known: it is the first task. */
+static int push_root(struct usync_job *job)
+{
+	struct us_task task = {.kind = US_TASK_MORE, .dir = job->root};
+	int ret = read_root_xattrs(job);
+
+	if (ret < 0) {
+		return ret;
+	}
+	if (job->files != NULL) {
+		job->root->listed = us_filelist_root(job->files);
+	}
+	us_count(&job->workers[0].counts.found_dirs, 1);
+	return us_feed_push(job->feed, 0, &task);
+}
+
 /** One directory whose copy DESTINATION becomes. */
 static int open_tree(struct usync_job *job, const struct source *source)
 {
-	struct us_task task = {.kind = US_TASK_MORE};
 	struct statx src_stx;
 	struct statx dst_stx;
 	bool made = false;
@@ -203,17 +241,9 @@ static int open_tree(struct usync_job *job, const struct source *source)
 	if (ret < 0) {
 		return ret;
 	}
-	src_fd = us_openat(AT_FDCWD, source->path, O_RDONLY | O_DIRECTORY | O_NOATIME, 0);
-	if (src_fd == -EPERM) { /* Only its owner may open it so (open(2)). */
-		src_fd = us_openat(AT_FDCWD, source->path, O_RDONLY | O_DIRECTORY, 0);
-	}
+	src_fd = open_source(job, source->path, &src_stx);
 	if (src_fd < 0) {
-		return refuse_call(job, source->path, "open", src_fd);
-	}
-	ret = us_statx(src_fd, "", AT_EMPTY_PATH, &src_stx);
-	if (ret < 0) {
-		us_close(src_fd);
-		return refuse_call(job, source->path, "stat", ret);
+		return src_fd;
 	}
 	/* The rest of its mode it gets when it is complete. */
 	dst_fd = open_destination(job, job->destination, 0700, &dst_stx, true, &made);
@@ -228,18 +258,7 @@ static int open_tree(struct usync_job *job, const struct source *source)
 	job->root->dst_new = made;
 	/* By now it exists, and ".." in its path may lead elsewhere than it seemed to. */
 	ret = check_into_self(job, source->path, &src_stx, job->destination);
-	if (ret < 0) {
-		return ret;
-	}
-	ret = read_root_xattrs(job);
-	if (ret < 0) {
-		return ret;
-	}
-	if (job->files != NULL) {
-		job->root->listed = us_filelist_root(job->files);
-	}
-	task.dir = job->root;
-	return us_feed_push(job->feed, 0, &task);
+	return ret < 0 ? ret : push_root(job);
 }
 
 /** Order of two sources by the name they get, for qsort(3). */
@@ -334,6 +353,7 @@ static int push_sources(struct usync_job *job, const struct source *sources)
 		struct us_task task = {.kind = US_TASK_DIR};
 
 		if (source->error < 0) {
+			us_count(&worker->counts.found, 1);
 			us_report_failed(worker, &(struct us_place){job->root, source->path, US_SRC},
 			                 "stat", source->error);
 		} else if (!S_ISDIR(source->stx.stx_mode)) {
@@ -345,6 +365,7 @@ static int push_sources(struct usync_job *job, const struct source *sources)
 			ret = -ENOMEM;
 			if (task.dir != NULL) {
 				task.dir->followed = job->options.follow != USYNC_FOLLOW_NONE;
+				us_count(&worker->counts.found_dirs, 1);
 				ret = us_feed_push(job->feed, 0, &task);
 			}
 			if (ret < 0 && task.dir != NULL) {
@@ -358,7 +379,8 @@ static int push_sources(struct usync_job *job, const struct source *sources)
 		}
 		return refuse(job, ret, "out of memory");
 	}
-	us_listing_sort(listing);
+	us_listing_sort(listing, USYNC_ORDER_INODE);
+	us_count(&worker->counts.found, listing->nr_entries);
 	atomic_fetch_add(&job->nr_listings, 1);
 	us_local_hand_out(worker, listing);
 	return 0;
@@ -458,7 +480,82 @@ static int remember_roots(struct usync_job *job, const struct source *sources)
 	return 0;
 }
 
-int us_target_open(struct usync_job *job)
+/** The same where the destination is on another machine. */
+static int open_sources(struct usync_job *job, struct source *sources)
+{
+	struct statx stx;
+	const char *start = "/";
+	bool is_tree = job->nr_sources == 1 && S_ISDIR(sources[0].stx.stx_mode);
+	int ret = 0;
+	int fd;
+
+	if (job->files != NULL && !is_tree) {
+		return refuse(job, -EINVAL, "%s: a list of files needs one source that is a directory",
+		              sources[job->nr_sources - 1].path);
+	}
+	if (is_tree) {
+		fd = open_source(job, sources[0].path, &stx);
+		ret = fd < 0 ? fd : make_root(job, sources[0].path, fd, &stx, "", NO_DESTINATION, NULL);
+		return ret < 0 ? ret : push_root(job);
+	}
+	ret = check_duplicates(job, sources);
+	if (ret < 0) {
+		return ret;
+	}
+	for (size_t i = 0; i < job->nr_sources; i++) {
+		start = sources[i].path[0] != '/' ? "." : start;
+	}
+	fd = us_openat(AT_FDCWD, start, O_PATH | O_DIRECTORY, 0);
+	ret = fd < 0 ? fd : us_statx(fd, "", AT_EMPTY_PATH, &stx);
+	if (ret < 0) {
+		if (fd >= 0) {
+			us_close(fd);
+		}
+		return refuse_call(job, start, "open", ret);
+	}
+	ret = make_root(job, "", fd, &stx, "", NO_DESTINATION, NULL);
+	if (ret < 0) {
+		return ret;
+	}
+	job->root->is_virtual = true;
+	return push_sources(job, sources);
+}
+
+int us_target_open_destination(struct usync_job *job, const struct statx *root, bool is_virtual, bool is_one,
+                               char **name)
+{
+	char *parent = NULL;
+	const char *path = job->destination;
+	struct statx stx;
+	bool made = false;
+	int ret = us_statx(AT_FDCWD, path, 0, &stx);
+	int fd;
+
+	*name = NULL;
+	if (path[0] == '\0') {
+		return refuse(job, -ENOENT, "the destination has an empty name");
+	}
+	if (is_one && !(ret == 0 && S_ISDIR(stx.stx_mode)) && !us_path_has_trailing_slash(path)) {
+		parent = us_path_parent(path);
+		*name = us_path_base(path);
+		if (parent == NULL || *name == NULL) {
+			free(parent);
+			return refuse(job, -ENOMEM, "out of memory");
+		}
+		path = parent;
+	}
+	fd = open_destination(job, path, is_virtual ? 0777 : 0700, &stx, !is_virtual, &made);
+	ret = fd < 0 ? fd : make_root(job, "", -1, root, path, fd, &stx);
+	if (ret == 0) {
+		job->root->dst_new = made;
+		job->root->is_virtual = is_virtual;
+	}
+	free(parent);
+	return ret;
+}
+
+/** Look at all that was given, and open what OPEN makes of it. */
+static int open_with(struct usync_job *job, int (*open)(struct usync_job *job, struct source *sources))
 {
 	struct source *sources = calloc(job->nr_sources, sizeof(*sources));
 	int ret = 0;
@@ -481,11 +578,21 @@ int us_target_open(struct usync_job *job)
 		ret = remember_roots(job, sources);
 	}
 	if (ret == 0) {
-		ret = open_shape(job, sources);
+		ret = open(job, sources);
 	}
 	for (size_t i = 0; i < job->nr_sources; i++) {
 		free(sources[i].name);
 	}
 	free(sources);
 	return ret;
+}
+
+int us_target_open(struct usync_job *job)
+{
+	return open_with(job, open_shape);
+}
+
+int us_target_open_sources(struct usync_job *job)
+{
+	return open_with(job, open_sources);
 }

@@ -6,6 +6,7 @@
  */
 #include "core/verify.h"
 
+#include "base/thread.h"
 #include "base/us.h"
 #include "core/job.h"
 #include "core/manifest.h"
@@ -18,6 +19,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+
+/** Bytes that are read between two looks at whether the job is stopped. */
+#define READ_BYTES (UINT64_C(64) << 20)
 
 /** One thread's work. */
 struct verifier {
@@ -60,6 +64,20 @@ static int open_parent(struct verifier *verifier, const char *path)
 	return 0;
 }
 
+/** Add what FD holds, SIZE bytes, to the sum; a job that is stopped is not kept by a large file.  @return 0 or a negative errno. */
+static int read_all(struct verifier *verifier, int fd, uint64_t size)
+{
+	uint64_t end = 0;
+	int ret = 0;
+
+	while (ret == 0 && end < size) {
+		end += us_min(size - end, READ_BYTES);
+		ret = us_job_stopping(verifier->job) ? -ECANCELED
+		                                     : us_digest_add_file(verifier->digest, fd, end, verifier->buf, verifier->job->chunk);
+	}
+	return ret;
+}
+
 /** Take the sum of what is in the destination.  @return 0 or a negative errno. */
 static int take_sum(struct verifier *verifier, const struct us_manifest_entry *entry, struct us_sum *sum)
 {
@@ -80,7 +98,7 @@ static int take_sum(struct verifier *verifier, const struct us_manifest_entry *e
 	if (ret == 0) {
 		(void)us_drop_cache(fd);
 		us_digest_reset(verifier->digest);
-		ret = us_digest_add_file(verifier->digest, fd, stx.stx_size, verifier->buf, verifier->job->chunk);
+		ret = read_all(verifier, fd, stx.stx_size);
 	}
 	if (ret == 0) {
 		us_digest_end(verifier->digest, stx.stx_size, sum);
@@ -99,6 +117,9 @@ static void verify_one(struct verifier *verifier, const struct us_manifest_entry
 	if (ret == 0 && sum.length == entry->sum.length && memcmp(sum.bytes, entry->sum.bytes, sum.length) == 0) {
 		atomic_fetch_add(&job->nr_verified, 1);
 		us_progress_verified(job, verifier->nr, &entry->fingerprint);
+		return;
+	}
+	if (ret == -ECANCELED) {
 		return;
 	}
 	us_report_unverified(job, entry->path, ret == 0 ? "verify: it is not what was read from the source" : "verify", ret);
@@ -153,7 +174,7 @@ static int read_back(struct usync_job *job)
 		nr++;
 	}
 	for (unsigned int i = 1; i < nr && ret == 0; i++) {
-		verifiers[i].is_started = pthread_create(&verifiers[i].thread, NULL, run, &verifiers[i]) == 0;
+		verifiers[i].is_started = us_thread_start(&verifiers[i].thread, run, &verifiers[i]) == 0;
 	}
 	if (ret == 0) {
 		run(&verifiers[0]);

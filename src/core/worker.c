@@ -13,9 +13,12 @@
  */
 #include "core/worker.h"
 
+#include "base/thread.h"
 #include "base/us.h"
 #include "core/feed.h"
 #include "core/job.h"
+#include "core/large.h"
+#include "core/link.h"
 #include "core/manifest.h"
 #include "core/pace.h"
 #include "core/policy.h"
@@ -24,11 +27,13 @@
 #include "core/sink.h"
 #include "core/source.h"
 #include "sys/call.h"
+#include "sys/cpus.h"
 #include "sys/umask.h"
 
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /** An op of a file or directory never waits on two things, so each needs one submission at a time. */
 static unsigned int ring_entries(const struct usync_job *job)
@@ -36,32 +41,27 @@ static unsigned int ring_entries(const struct usync_job *job)
 	return job->depth + job->max_opening;
 }
 
-/** Make the chain of free files. */
+/**
+ * Reserve NR files, and slices: each file in flight may be of its own, and one is being begun.  No page of theirs is touched
+ * here, nor are they near to those of another worker: the thread that uses them does that when it comes to them, and so
+ * they lie on its node, and those that are there only for gathered files take no memory before there are any.
+ */
 static int init_files(struct us_worker *worker, unsigned int nr)
 {
-	worker->files = calloc(nr, sizeof(struct us_file));
-	if (worker->files == NULL) {
-		return -ENOMEM;
-	}
-	for (unsigned int i = nr; i > 0; i--) {
-		worker->files[i - 1].next = worker->free;
-		worker->free = &worker->files[i - 1];
-	}
-	return 0;
-}
+	void *files = mmap(NULL, nr * sizeof(struct us_file), PROT_READ | PROT_WRITE,
+	                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-/** Make the chain of free slices: each file in flight may be of its own, and one is being begun. */
-static int init_slices(struct us_worker *worker, unsigned int nr)
-{
-	worker->slices = calloc(nr, sizeof(struct us_slice));
-	if (worker->slices == NULL) {
+	if (files == MAP_FAILED) {
 		return -ENOMEM;
 	}
-	for (unsigned int i = nr; i > 0; i--) {
-		worker->slices[i - 1].free = worker->free_slices;
-		worker->free_slices = &worker->slices[i - 1];
-	}
-	return 0;
+	/* The rest of a huge page would be wasted, or another worker's. */
+	(void)madvise(files, nr * sizeof(struct us_file), MADV_NOHUGEPAGE);
+	worker->files = files;
+	worker->max_files = nr;
+	worker->nr_fresh = nr;
+	worker->nr_fresh_slices = nr + 1;
+	worker->slices = calloc(nr + 1, sizeof(struct us_slice));
+	return worker->slices != NULL ? 0 : -ENOMEM;
 }
 
 /** Make the chain of free directory openings. */
@@ -78,17 +78,22 @@ static int init_dir_opens(struct us_worker *worker, unsigned int nr)
 	return 0;
 }
 
-int us_worker_init(struct us_worker *worker, struct usync_job *job, unsigned int id)
+int us_worker_init(struct us_worker *worker, struct usync_job *job, unsigned int id, bool late)
 {
-	size_t buffer = us_max((size_t)US_POLICY_BUFFER, (size_t)job->chunk * 2);
+	size_t buffer = late ? (size_t)job->chunk * 2 : us_policy_buffer(job->chunk);
+	unsigned int opening = late ? 1 : job->max_opening;
+	unsigned int gather = late ? 0 : job->gather;
 
-	*worker = (struct us_worker){.job = job, .id = id, .noatime = true};
+	*worker = (struct us_worker){.job = job, .id = id, .is_late = late, .noatime = true};
+	worker->depth = late ? us_min(job->depth, US_POLICY_LATE_DEPTH) : job->depth;
+	worker->window = job->io_mode == US_IO_AUTO && job->link == NULL ? us_min(worker->depth, US_POLICY_WINDOW_FIRST) : worker->depth;
 	worker->ready_end = &worker->ready;
 	worker->starved_end = &worker->starved;
+	worker->large_end = &worker->large;
 	us_pipepool_init(&worker->pipes, (int)job->chunk);
 	if (us_dents_init(&worker->dents) < 0 || us_bufpool_init(&worker->bufs, buffer) < 0 ||
-	    init_files(worker, job->depth) < 0 || init_slices(worker, job->depth + 1) < 0 ||
-	    init_dir_opens(worker, job->max_opening) < 0) {
+	    init_files(worker, worker->depth + gather) < 0 || us_gather_init(&worker->gather, gather) < 0 ||
+	    init_dir_opens(worker, opening) < 0) {
 		us_worker_fini(worker);
 		return -ENOMEM;
 	}
@@ -100,10 +105,14 @@ void us_worker_fini(struct us_worker *worker)
 	us_pipepool_fini(&worker->pipes);
 	us_dents_fini(&worker->dents);
 	us_bufpool_fini(&worker->bufs);
-	free(worker->files);
+	us_gather_fini(&worker->gather);
+	if (worker->files != NULL) {
+		munmap(worker->files, worker->max_files * sizeof(struct us_file));
+	}
 	free(worker->slices);
 	free(worker->dir_opens);
 	free(worker->compare_buf);
+	free(worker->large_buf);
 	worker->files = NULL;
 	worker->slices = NULL;
 	worker->dir_opens = NULL;
@@ -113,11 +122,16 @@ struct us_file *us_worker_take_file(struct us_worker *worker)
 {
 	struct us_file *file = worker->free;
 
-	worker->free = file->next;
+	if (file != NULL) {
+		worker->free = file->next;
+	} else {
+		file = &worker->files[worker->max_files - worker->nr_fresh--];
+	}
 	*file = (struct us_file){
 		.src_fd = -1, .dst_fd = -1, .temp_fd = -1, .pipe = {-1, -1}, .slice = worker->slice};
 	file->slice->in_flight++;
 	worker->nr_files++;
+	worker->activity++;
 	return file;
 }
 
@@ -134,8 +148,12 @@ static void put_slice(struct us_worker *worker, struct us_slice *slice)
 
 void us_worker_set_slice(struct us_worker *worker, const struct us_slice *slice)
 {
-	worker->slice = worker->free_slices;
-	worker->free_slices = worker->slice->free;
+	if (worker->free_slices != NULL) {
+		worker->slice = worker->free_slices;
+		worker->free_slices = worker->slice->free;
+	} else {
+		worker->slice = &worker->slices[worker->max_files + 1 - worker->nr_fresh_slices--];
+	}
 	*worker->slice = *slice;
 	worker->slice->in_flight = 1;
 }
@@ -148,14 +166,24 @@ void us_worker_drop_slice(struct us_worker *worker)
 	put_slice(worker, slice);
 }
 
+void us_worker_set_waiting(struct us_worker *worker, struct us_file *file, bool waiting)
+{
+	if (file->is_waiting != waiting) {
+		file->is_waiting = waiting;
+		worker->nr_waiting += waiting ? 1 : -1u;
+	}
+}
+
 void us_worker_return_file(struct us_worker *worker, struct us_file *file)
 {
+	us_worker_set_waiting(worker, file, false);
 	us_bufpool_put(&worker->bufs, file->data);
 	us_pipepool_put(&worker->pipes, file->pipe, file->piped == 0);
 	put_slice(worker, file->slice);
 	free(file->xattrs);
 	free(file->target);
 	us_digest_free(file->digest);
+	us_large_give_up(file); /* It was not even made. */
 	file->next = worker->free;
 	worker->free = file;
 	worker->nr_files--;
@@ -169,10 +197,23 @@ void us_worker_looked(struct us_worker *worker, struct us_file *file)
 void us_worker_filled(struct us_worker *worker, struct us_file *file)
 {
 	file->next = NULL;
+	worker->activity++;
+	if (file->large != NULL) {
+		*worker->large_end = file;
+		worker->large_end = &file->next;
+		worker->nr_large++;
+		return;
+	}
 	*worker->ready_end = file;
 	worker->ready_end = &file->next;
 	worker->nr_ready++;
 	worker->ready_bytes += file->length;
+}
+
+void us_worker_help(struct us_worker *worker, struct us_large *large)
+{
+	worker->help = large;
+	worker->is_draining = true;
 }
 
 void us_worker_restart(struct us_worker *worker, struct us_file *file)
@@ -226,7 +267,8 @@ struct us_dir_open *us_worker_begin_dir(struct us_worker *worker, struct us_dir 
 	}
 	worker->free_dir_opens = opening->next;
 	worker->nr_opening++;
-	*opening = (struct us_dir_open){.dir = dir, .fd = {-1, -1, -1}};
+	worker->activity++;
+	*opening = (struct us_dir_open){.dir = dir, .fd = {-1, -1}};
 	return opening;
 }
 
@@ -253,12 +295,16 @@ void us_worker_dir_failed(struct us_worker *worker, struct us_dir_open *opening)
 {
 	struct us_dir *dir = opening->dir;
 
+	us_count(&worker->counts.listed_dirs, 1);
 	for (enum us_side side = 0; side < US_SIDES; side++) {
 		if (opening->fd[side] >= 0) {
 			us_close(opening->fd[side]);
 		}
 	}
 	end_opening(worker, opening);
+	if (worker->job->source->dir_failed != NULL) {
+		worker->job->source->dir_failed(worker, dir);
+	}
 	us_worker_put_dir(worker, dir);
 }
 
@@ -395,9 +441,52 @@ static void reap(struct us_worker *worker, unsigned int wait_nr)
 	struct us_op *ops[US_POLICY_GROUP];
 	unsigned int nr = us_io_reap(&worker->io, ops, us_array_size(ops), wait_nr);
 
+	worker->activity += nr;
 	for (unsigned int i = 0; i < nr; i++) {
 		ops[i]->done(ops[i], worker);
 	}
+}
+
+/**
+ * Follow what was found out about calls: the kinds for the ring, and how many files are to be in flight.  As long as
+ * none are slow the window doubles, from a few at first: what is in flight when calls turn out to be slow is no other
+ * worker's any more.
+ */
+static void adapt(struct us_worker *worker)
+{
+	struct usync_job *job = worker->job;
+
+	for (enum us_op_side side = 0; side < US_OP_SIDES; side++) {
+		us_io_set_kinds(&worker->io, side,
+		                atomic_load_explicit(&job->async_kinds[side], memory_order_relaxed));
+	}
+	worker->window = us_min(worker->window * 2, worker->depth);
+}
+
+/** Files that there are to be in flight now. */
+static unsigned int window_of(const struct us_worker *worker)
+{
+	bool narrow = atomic_load_explicit(&worker->job->narrow, memory_order_relaxed);
+
+	return narrow ? us_min(worker->window, US_POLICY_NARROW) : worker->window;
+}
+
+/** Files in flight that are more than open. */
+static unsigned int nr_active(const struct us_worker *worker)
+{
+	return worker->nr_files - us_gather_waiting(&worker->gather);
+}
+
+/** True when the window is to be filled again.  Large files wait in it without being at work. */
+static bool is_low(const struct us_worker *worker)
+{
+	return nr_active(worker) - worker->nr_large <= window_of(worker) / US_POLICY_LOW;
+}
+
+/** True when another file may be begun. */
+static bool has_room(const struct us_worker *worker)
+{
+	return nr_active(worker) < window_of(worker) && !worker->gather.full && worker->starved == NULL && !worker->is_draining;
 }
 
 /**
@@ -412,8 +501,12 @@ static bool fill(struct us_worker *worker)
 	unsigned int next_put = US_POLICY_GROUP;
 	uint64_t next_bytes = US_POLICY_GROUP_BYTES;
 
-	while (worker->free != NULL && worker->starved == NULL) {
+	while (has_room(worker)) {
 		bool idle = worker->nr_files == 0 && worker->nr_opening == 0;
+
+		if (job->link != NULL && worker->nr_files - worker->nr_waiting >= job->window) {
+			return true;
+		}
 
 		if (worker->nr_ready >= next_put || worker->ready_bytes >= next_bytes) {
 			bool taken = put_ready(worker, false);
@@ -434,20 +527,139 @@ static bool fill(struct us_worker *worker)
 	return true;
 }
 
+/**
+ * The window is low: begin new files, or read those that were gathered.
+ * @return false when none will ever come.
+ */
+static bool refill(struct us_worker *worker)
+{
+	struct us_gather *gather = &worker->gather;
+	bool more = true;
+
+	if (worker->is_draining && us_gather_waiting(gather) > 0) {
+		us_gather_close(gather);
+	} else if (!gather->closed) {
+		unsigned int before = worker->nr_files + worker->nr_opening;
+
+		adapt(worker);
+		more = fill(worker);
+		if (us_gather_waiting(gather) > 0 &&
+		    (!more || !us_io_queues_opens(&worker->io) || worker->io.in_flight == 0 ||
+		     worker->nr_files + worker->nr_opening == before)) {
+			us_gather_close(gather);
+		}
+	}
+	if (gather->closed) {
+		unsigned int window = window_of(worker);
+
+		us_gather_release(worker, window - us_min(nr_active(worker), window));
+	}
+	return more;
+}
+
+/** Let others have what is left of the slice at hand: this worker will not come to it for some time. */
+static void give_slice_away(struct us_worker *worker)
+{
+	struct us_slice *slice = worker->slice;
+	struct us_task task = {.kind = US_TASK_SLICE};
+
+	if (slice == NULL || slice->next == slice->end) {
+		return;
+	}
+	task.slice = *slice;
+	atomic_fetch_add_explicit(&slice->listing->refs, 1, memory_order_relaxed);
+	if (us_feed_push(worker->job->feed, worker->id, &task) < 0) {
+		us_worker_put_listing(worker, slice->listing);
+		return; /* Without memory they wait. */
+	}
+	us_worker_drop_slice(worker);
+}
+
+/**
+ * A large file keeps its worker for long, so all that is in flight goes first, and what is not begun yet is for others to take.  As
+ * long as there are enough workers at large files this one goes on with small ones, if there are any: it waits when its slice is at
+ * its end, or its window full of large ones.
+ */
+static void copy_large(struct us_worker *worker)
+{
+	bool is_idle = worker->nr_files == worker->nr_large && worker->nr_opening == 0;
+	bool waits = is_idle && (worker->slice == NULL || !has_room(worker));
+	struct us_file *file = worker->large;
+
+	if (file != NULL && worker->help == NULL) {
+		if (waits) {
+			give_slice_away(worker);
+		}
+		if (us_large_enter(worker, file, waits)) {
+			worker->is_draining = true;
+			give_slice_away(worker);
+		}
+	}
+	if (!worker->is_draining || !is_idle) {
+		return;
+	}
+	worker->is_draining = false;
+	if (worker->help != NULL) {
+		us_large_help(worker, worker->help);
+		worker->help = NULL;
+		return;
+	}
+	worker->large = file->next;
+	if (worker->large == NULL) {
+		worker->large_end = &worker->large;
+	}
+	worker->nr_large--;
+	file->next = NULL;
+	worker->job->sink->put(worker, file, true);
+}
+
 /** Until the source is at its end and nothing is in flight. */
 static void run(struct us_worker *worker)
 {
-	unsigned int low = worker->job->depth / US_POLICY_LOW;
 	bool more = true;
 
 	while (more || worker->nr_files > 0 || worker->nr_opening > 0) {
-		if (more && worker->nr_files <= low) {
-			more = fill(worker);
+		if ((more || us_gather_waiting(&worker->gather) > 0) && is_low(worker)) {
+			more = refill(worker);
 		}
 		put_ready(worker, true);
 		reap(worker, worker->io.in_flight > 0 ? 1 : 0);
 		put_ready(worker, true);
 		feed_starved(worker);
+		copy_large(worker);
+	}
+}
+
+/** True when a task of the feed's would be begun.  Who has no room for it must not wait for it: it may be there, and stay there. */
+static bool can_take_task(const struct us_worker *worker)
+{
+	return worker->slice == NULL && worker->free_dir_opens != NULL && has_room(worker);
+}
+
+/** The same with a connection (link.h). */
+static void run_linked(struct us_worker *worker)
+{
+	const struct us_link_ops *link = worker->job->link;
+	unsigned int low = worker->job->window / US_POLICY_LOW;
+	bool more = true;
+
+	while (more || worker->nr_files > 0 || worker->nr_opening > 0 || !link->end(worker)) {
+		uint64_t before = worker->activity;
+		bool wants = worker->nr_files - worker->nr_waiting <= low;
+		bool moved;
+
+		if (more && wants) {
+			more = fill(worker);
+			worker->activity += more ? 0 : 1; /* No wait before link->end(), of which nothing would wake it. */
+		}
+		put_ready(worker, true);
+		moved = link->move(worker);
+		reap(worker, 0);
+		put_ready(worker, true);
+		feed_starved(worker);
+		if (!moved && worker->activity == before) {
+			link->wait(worker, more && wants && can_take_task(worker));
+		}
 	}
 }
 
@@ -467,13 +679,36 @@ static void drop_umask(struct us_worker *worker)
 	}
 }
 
-void *us_worker_main(void *arg)
+/**
+ * Keep this thread on its processor, if that was asked for: before it touches its memory, which comes from the node that it
+ * runs on at that time.
+ */
+static void pin(const struct us_worker *worker)
+{
+	const struct usync_job *job = worker->job;
+	int ret;
+
+	if (job->nr_cpus == 0) {
+		return;
+	}
+	ret = us_cpus_pin(job->cpus[worker->id % job->nr_cpus].number);
+	if (ret < 0) {
+		us_report_note(worker->job, "worker %u can not be pinned to CPU %u: %s", worker->id,
+		               job->cpus[worker->id % job->nr_cpus].number, strerrordesc_np(-ret));
+	}
+}
+
+/** The thread of a worker. */
+static void *worker_main(void *arg)
 {
 	struct us_worker *worker = arg;
 	struct usync_job *job = worker->job;
 
 	drop_umask(worker);
-	us_io_init(&worker->io, job->io_mode, ring_entries(job));
+	pin(worker);
+	/* A late one has nothing that a ring is good for: it waits for one call while others wait for theirs. */
+	us_io_init(&worker->io, worker->is_late ? US_IO_SYNC : job->io_mode, ring_entries(job));
+	worker->io.times = &worker->times;
 	if (worker->io.ring_error < 0 && !atomic_exchange(&job->ring_noted, true)) {
 		us_report_note(job, "io_uring is not available (%s): plain system calls are used",
 		               strerrordesc_np(-worker->io.ring_error));
@@ -485,7 +720,19 @@ void *us_worker_main(void *arg)
 			us_report_note(job, "can not step back for others: %s", strerrordesc_np(-ret));
 		}
 	}
-	run(worker);
+	if (job->link != NULL) {
+		run_linked(worker);
+	} else {
+		run(worker);
+	}
 	us_io_fini(&worker->io);
 	return NULL;
+}
+
+int us_worker_start(struct us_worker *worker)
+{
+	int ret = us_thread_start(&worker->thread, worker_main, worker);
+
+	worker->is_started = ret == 0;
+	return ret;
 }

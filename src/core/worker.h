@@ -8,10 +8,13 @@
 
 #include "core/bufpool.h"
 #include "core/file.h"
+#include "core/gather.h"
+#include "core/keep.h"
 #include "core/listing.h"
 #include "core/pipepool.h"
 #include "sys/dents.h"
 #include "sys/io.h"
+#include "usync.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -19,6 +22,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct us_large;
 struct usync_job;
 
 /** A directory on its way to being open. */
@@ -45,6 +49,14 @@ struct us_counts {
 	atomic_uint_fast64_t bytes;
 	atomic_uint_fast64_t failed;
 	atomic_uint_fast64_t vanished;
+	atomic_uint_fast64_t found;       /**< Entries that are no directories, and excluded ones. */
+	atomic_uint_fast64_t found_dirs;
+	atomic_uint_fast64_t listed_dirs; /**< Of these: read to the end, or given up. */
+	atomic_uint_fast64_t lacks[US_LACK_NR];
+	atomic_uint_fast64_t listings[USYNC_ORDER_NONE + 1]; /**< By the order they are gone through in. */
+	atomic_uint_fast64_t methods[US_METHODS]; /**< Files, by how their contents came to the destination. */
+	atomic_uint_fast64_t in_ranges; /**< And large ones of them. */
+	atomic_uint_fast64_t extents; /**< Files whose first extent was asked for. */
 };
 
 struct us_worker {
@@ -52,6 +64,9 @@ struct us_worker {
 	unsigned int id;
 	pthread_t thread;
 	bool is_started;
+	bool is_late;             /**< Started while the job ran, because calls are slow. */
+	unsigned int depth;       /**< Files there can be in flight. */
+	unsigned int window;      /**< Files there are to be, of those. */
 
 	struct us_io io;
 	struct us_bufpool bufs;
@@ -60,12 +75,21 @@ struct us_worker {
 	struct us_slice *slice;   /**< The one whose files are being begun, or NULL. */
 	struct us_slice *slices;  /**< All the slices there can be in flight. */
 	struct us_slice *free_slices;
-	struct us_file *files;    /**< All the files there can be. */
-	struct us_file *free;     /**< Those not in flight. */
+	struct us_file *files;    /**< All the files there can be: job->depth, then those that are gathered. */
+	unsigned int max_files;
+	unsigned int nr_fresh;    /**< The last so many files and slices were never used, and are not in the lists. */
+	unsigned int nr_fresh_slices;
+	struct us_file *free;     /**< Those not in flight, of those that were. */
 	struct us_file *ready;    /**< Those with a part for the sink, in order. */
 	struct us_file **ready_end;
 	unsigned int nr_ready;
+	struct us_file *large;    /**< Those that are large and wait until all else in flight is done, in order. */
+	struct us_file **large_end;
+	unsigned int nr_large;
+	struct us_large *help;    /**< Another worker's, which is to be helped with then; or NULL. */
+	bool is_draining;         /**< That is about to be: nothing new is begun. */
 	uint64_t ready_bytes;
+	struct us_gather gather;  /**< Files in flight that are not read yet. */
 	struct us_file *starved;  /**< Those that wait for memory, in order. */
 	struct us_file **starved_end;
 	struct us_dir_open *dir_opens; /**< Directories that can be opening at a time. */
@@ -76,9 +100,14 @@ struct us_worker {
 	mode_t umask;             /**< What the kernel takes away from the modes this thread creates with. */
 	mode_t user_umask;        /**< What the user wants taken away from modes that are not kept. */
 	char *compare_buf;        /**< job->chunk bytes, made when first needed. */
+	char *large_buf;          /**< For ranges of large files (large.h), made when first needed. */
 	bool noatime;             /**< O_NOATIME was not refused yet. */
+	void *link;               /**< The connection, with job->link. */
+	unsigned int nr_waiting;  /**< Of the files in flight: those that wait for the other side. */
+	uint64_t activity;        /**< Counts what is begun and what goes on. */
 
 	struct us_counts counts __attribute__((aligned(64)));
+	struct us_io_times times;
 } __attribute__((aligned(64)));
 
 /** Add to a count of this worker's own. */
@@ -89,12 +118,17 @@ static inline void us_count(atomic_uint_fast64_t *count, uint64_t n)
 	atomic_store_explicit(count, old + n, memory_order_relaxed);
 }
 
-/** @return 0 or -ENOMEM. */
-int us_worker_init(struct us_worker *worker, struct usync_job *job, unsigned int id);
+/** @param late  See us_worker.is_late.  @return 0 or -ENOMEM. */
+int us_worker_init(struct us_worker *worker, struct usync_job *job, unsigned int id, bool late);
 void us_worker_fini(struct us_worker *worker);
 
-/** The thread: goes on until the source is at its end and nothing is in flight. */
-void *us_worker_main(void *worker);
+/**
+ * Start the thread, with all signals blocked: they are for the caller's threads.  It goes on until the source is at its
+ * end and nothing is in flight.
+ *
+ * @return 0 or a negative errno.
+ */
+int us_worker_start(struct us_worker *worker);
 
 /* For sources. */
 
@@ -110,8 +144,11 @@ struct us_file *us_worker_take_file(struct us_worker *worker);
 /** Nothing of FILE is in flight any more. */
 void us_worker_return_file(struct us_worker *worker, struct us_file *file);
 
-/** FILE holds a part for the sink. */
+/** FILE holds a part for the sink, or is large. */
 void us_worker_filled(struct us_worker *worker, struct us_file *file);
+
+/** Help with LARGE, of which this is a reference, when nothing is in flight any more. */
+void us_worker_help(struct us_worker *worker, struct us_large *large);
 
 /** FILE changed while it was read, and comes again from its start. */
 void us_worker_restart(struct us_worker *worker, struct us_file *file);
@@ -131,6 +168,9 @@ void us_worker_starve(struct us_worker *worker, struct us_file *file);
 void us_worker_retry_open(struct us_worker *worker, struct us_op *op);
 
 /* For sinks. */
+
+/** FILE waits for the other side of the connection, or does no longer: meanwhile the window has room for another one. */
+void us_worker_set_waiting(struct us_worker *worker, struct us_file *file, bool waiting);
 
 /** FILE's verdict is known. */
 void us_worker_looked(struct us_worker *worker, struct us_file *file);

@@ -100,6 +100,47 @@ static int add(struct us_xattrs **xattrs, const char *name, const char *value, u
 	return 0;
 }
 
+const void *us_xattrs_export(const struct us_xattrs *xattrs, size_t *size)
+{
+	*size = xattrs != NULL ? xattrs->size : 0;
+	return xattrs != NULL ? xattrs->records : NULL;
+}
+
+int us_xattrs_import(const void *data, size_t size, unsigned int kinds, bool user_only, struct us_xattrs **out)
+{
+	const char *at = data;
+	const char *end = at + size;
+	int ret = 0;
+
+	*out = NULL;
+	while (ret == 0 && at < end) {
+		const char *name = at;
+		const char *nul = memchr(at, 0, (size_t)(end - at));
+		uint32_t length;
+
+		if (nul == NULL || nul == name || nul - name > 255 || (size_t)(end - nul - 1) < sizeof(length)) {
+			ret = -EBADMSG;
+			break;
+		}
+		memcpy(&length, nul + 1, sizeof(length));
+		at = nul + 1 + sizeof(length);
+		if (length > XATTR_SIZE_LIMIT || length > (size_t)(end - at)) {
+			ret = -EBADMSG;
+			break;
+		}
+		if ((kind_of(name) & kinds) != 0 && !is_foreign(name) &&
+		    (!user_only || kind_of(name) == US_XATTR_ACL || strncmp(name, "user.", 5) == 0)) {
+			ret = add(out, name, at, length);
+		}
+		at += length;
+	}
+	if (ret < 0) {
+		free(*out);
+		*out = NULL;
+	}
+	return ret;
+}
+
 /** The names that FILE has; *LIST is to be freed.  @return their bytes, 0 for none, or a negative errno. */
 static int list_names(const struct us_handle *file, char **list)
 {

@@ -38,6 +38,19 @@ int us_xattrs_read(const struct us_handle *file, unsigned int kinds, struct us_x
 /** True when both hold the same attributes of KINDS; either may be NULL. */
 bool us_xattrs_equal(const struct us_xattrs *a, const struct us_xattrs *b, unsigned int kinds);
 
+/** The bytes that XATTRS (may be NULL) takes in one piece, and where it begins: see us_xattrs_import(). */
+const void *us_xattrs_export(const struct us_xattrs *xattrs, size_t *size);
+
+/**
+ * Make a block of SIZE bytes that us_xattrs_export() gave, perhaps on another machine: nothing in it is believed.
+ *
+ * @param kinds      Others are left out.
+ * @param user_only  Of those that are no ACL, only those that any owner may set (user.*).
+ * @param[out] out   NULL when there are none; to be freed with free(3).
+ * @return 0, -EBADMSG when it is no such block, or -ENOMEM.
+ */
+int us_xattrs_import(const void *data, size_t size, unsigned int kinds, bool user_only, struct us_xattrs **out);
+
 /** What us_xattrs_write() could not do, by kind. */
 struct us_xattrs_result {
 	int acl;   /**< 0 or the first negative errno. */

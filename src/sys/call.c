@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Plain system calls, each with the same three concerns: the injected failure, EINTR, and errno's sign. */
+/* Plain system calls, each with the same three concerns: the injected failure, errors that pass, and errno's sign. */
 #include "sys/call.h"
 
 #include "base/fault.h"
@@ -17,28 +17,66 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-/** How often a transfer that can't be made just now is tried again, a millisecond apart. */
-#define AGAIN_TRIES 20u
+/** Linux 6.5 and its headers; the number is the same on all but one architecture. */
+#if !defined(SYS_cachestat) && !defined(__alpha__)
+#define SYS_cachestat 451
+#endif
 
-/** Make a call until it is not interrupted; an injected failure stands for the call's own. */
-#define call_retry(name, call)                             \
-	({                                                 \
-		int call_result;                           \
-		do {                                       \
-			call_result = us_fault(name);      \
-			if (call_result >= 0) {            \
-				call_result = us_try(call); \
-			}                                  \
-		} while (call_result == -EINTR);           \
-		call_result;                               \
+/** How often one call is made again: interrupted, at once; else a millisecond apart. */
+#define INTR_TRIES 1000u
+#define AGAIN_TRIES 20u
+#define STALE_TRIES 3u
+
+bool us_call_may_pass(int error, struct us_call_tries *tries)
+{
+	static const struct timespec pause = {.tv_nsec = 1000000};
+
+	switch (error) {
+	case -EINTR:
+		return tries->intr++ < INTR_TRIES;
+	case -EAGAIN:
+		if (tries->again++ >= AGAIN_TRIES) {
+			return false;
+		}
+		break;
+	case -ESTALE:
+		/* A network file system may find what it knew of a file outdated, and asks anew the next time. */
+		if (tries->stale++ >= STALE_TRIES) {
+			return false;
+		}
+		break;
+	default:
+		return false;
+	}
+	nanosleep(&pause, NULL);
+	return true;
+}
+
+/** Make a call until it has an answer that stays; an injected failure stands for the call's own. */
+#define call_with(tries_at_first, name, call)                       \
+	({                                                          \
+		struct us_call_tries call_tries = tries_at_first;   \
+		int call_result;                                    \
+		do {                                                \
+			call_result = us_fault(name);               \
+			if (call_result >= 0) {                     \
+				call_result = us_try(call);         \
+			}                                           \
+		} while (us_call_may_pass(call_result, &call_tries)); \
+		call_result;                                        \
 	})
+#define call_retry(name, call) call_with((struct us_call_tries){0}, name, call)
+
+/** The same for calls to which EAGAIN is an answer. */
+#define call_no_wait(name, call) call_with(((struct us_call_tries){.again = AGAIN_TRIES}), name, call)
 
 const char *us_op_name(enum us_op_kind kind)
 {
-	static const char *const names[US_OP_NR] = {
+	static const char *const names[US_OP_ALL] = {
 		[US_OP_OPENAT] = "openat", [US_OP_STATX] = "statx", [US_OP_MKDIRAT] = "mkdirat",
 		[US_OP_READ] = "read",     [US_OP_WRITE] = "write", [US_OP_SPLICE] = "splice",
-		[US_OP_CLOSE] = "close",
+		[US_OP_CLOSE] = "close",   [US_OP_SENDMSG] = "send", [US_OP_RECV] = "recv",
+		[US_OP_CANCEL] = "cancel",
 	};
 
 	return names[kind];
@@ -47,39 +85,27 @@ const char *us_op_name(enum us_op_kind kind)
 /** Call for a transfer of at most LEN bytes. */
 static int transfer_once(const struct us_op *op, uint32_t len)
 {
+	struct iovec iov = {.iov_base = op->buf, .iov_len = len};
 	loff_t in = op->offset;
 	loff_t out = op->offset_out;
 
 	switch (op->kind) {
 	case US_OP_READ:
-		return (int)us_try(pread(op->fd, op->buf, len, op->offset));
+		return (int)us_try(op->flags == 0 ? pread(op->fd, op->buf, len, op->offset)
+		                                  : preadv2(op->fd, &iov, 1, op->offset, op->flags));
 	case US_OP_WRITE:
-		return (int)us_try(pwrite(op->fd, op->buf, len, op->offset));
+		return (int)us_try(op->flags == 0 ? pwrite(op->fd, op->buf, len, op->offset)
+		                                  : pwritev2(op->fd, &iov, 1, op->offset, op->flags));
 	default:
 		return (int)us_try(splice(op->fd, in < 0 ? NULL : &in, op->fd_out, out < 0 ? NULL : &out,
 		                          len, SPLICE_F_MOVE));
 	}
 }
 
-/** True when a call that failed with ERROR may do better the next time; counts the tries. */
-static bool is_worth_a_try(int error, unsigned int *tries)
-{
-	static const struct timespec pause = {.tv_nsec = 1000000};
-
-	if (error == -EINTR) {
-		return true;
-	}
-	if (error != -EAGAIN || ++*tries > AGAIN_TRIES) {
-		return false;
-	}
-	nanosleep(&pause, NULL);
-	return true;
-}
-
-/** Read, write or splice, again when interrupted. */
+/** Read, write or splice. */
 static int transfer(const struct us_op *op)
 {
-	unsigned int tries = 0;
+	struct us_call_tries tries = {0};
 	int ret;
 
 	do {
@@ -89,7 +115,7 @@ static int transfer(const struct us_op *op)
 		} else if (ret == 0) {
 			ret = transfer_once(op, op->len);
 		}
-	} while (is_worth_a_try(ret, &tries));
+	} while (us_call_may_pass(ret, &tries));
 	return ret;
 }
 
@@ -100,7 +126,8 @@ void us_call(struct us_op *op)
 		op->res = us_openat(op->fd, op->path, op->flags, op->mode);
 		break;
 	case US_OP_STATX:
-		op->res = us_statx(op->fd, op->path, op->flags, op->buf);
+		op->res = call_retry("statx", statx(op->fd, op->path, op->flags,
+		                                    op->mask != 0 ? op->mask : US_STATX_MASK, op->buf));
 		break;
 	case US_OP_MKDIRAT:
 		op->res = us_mkdirat(op->fd, op->path, op->mode);
@@ -125,7 +152,7 @@ bool us_call_cached_read(struct us_op *op)
 	if (ret >= 0) {
 		ret = (int)us_try(preadv2(op->fd, &iov, 1, op->offset, RWF_NOWAIT));
 	}
-	if (ret == -EAGAIN || ret == -EOPNOTSUPP || ret == -EINTR) {
+	if (ret == -EAGAIN || ret == -EOPNOTSUPP || ret == -EINTR || ret == -ESTALE) {
 		return false;
 	}
 	op->res = ret;
@@ -134,6 +161,9 @@ bool us_call_cached_read(struct us_op *op)
 
 int us_openat(int dirfd, const char *path, int flags, mode_t mode)
 {
+	if ((flags & O_NONBLOCK) != 0) {
+		return call_no_wait("openat", openat(dirfd, path, flags | O_CLOEXEC, mode)); /* EAGAIN: a lease. */
+	}
 	return call_retry("openat", openat(dirfd, path, flags | O_CLOEXEC, mode));
 }
 
@@ -204,14 +234,100 @@ int us_clone(int fd, int src)
 	return call_retry("clone", ioctl(fd, FICLONE, src));
 }
 
+int us_clone_range(int fd, int src, uint64_t offset, uint64_t length)
+{
+	struct file_clone_range range = {
+		.src_fd = src, .src_offset = offset, .src_length = length, .dest_offset = offset};
+
+	return call_retry("clonerange", ioctl(fd, FICLONERANGE, &range));
+}
+
 int us_ftruncate(int fd, uint64_t size)
 {
 	return call_retry("ftruncate", ftruncate(fd, (off_t)size));
 }
 
+int us_reserve(int fd, uint64_t offset, uint64_t length)
+{
+	return call_retry("fallocate", fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)length));
+}
+
+int us_copy_range(int src, int fd, uint64_t offset, uint32_t length)
+{
+	off64_t in = (off64_t)offset;
+	off64_t out = in;
+
+	return call_retry("copy_file_range", (int)copy_file_range(src, &in, fd, &out, length, 0));
+}
+
+int us_set_direct(int fd, bool direct)
+{
+	int flags = us_try(fcntl(fd, F_GETFL));
+
+	if (flags < 0 || ((flags & O_DIRECT) != 0) == direct) {
+		return us_min(flags, 0);
+	}
+	return call_retry("fcntl", fcntl(fd, F_SETFL, direct ? flags | O_DIRECT : flags & ~O_DIRECT));
+}
+
+bool us_takes_direct(int fd, uint32_t align)
+{
+#ifdef STATX_DIOALIGN
+	struct statx stx;
+
+	return statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &stx) == 0 && (stx.stx_mask & STATX_DIOALIGN) != 0 &&
+	       stx.stx_dio_offset_align > 0 && align % stx.stx_dio_offset_align == 0 &&
+	       stx.stx_dio_mem_align > 0 && align % stx.stx_dio_mem_align == 0;
+#else
+	(void)fd;
+	(void)align;
+	return false;
+#endif
+}
+
+int us_cached_bytes(int fd, uint64_t *bytes)
+{
+#ifdef SYS_cachestat
+	/* As linux/mman.h has them since 6.5: from off on to the end; counts of pages. */
+	struct {
+		uint64_t off;
+		uint64_t len;
+	} range = {0};
+	struct {
+		uint64_t nr_cache;
+		uint64_t others[4];
+	} pages = {0};
+	int ret = call_retry("cachestat", (int)syscall(SYS_cachestat, fd, &range, &pages, 0));
+
+	*bytes = pages.nr_cache * (uint64_t)sysconf(_SC_PAGESIZE);
+	return ret;
+#else
+	(void)fd;
+	*bytes = 0;
+	return -ENOSYS;
+#endif
+}
+
+int us_write_out(int fd, uint64_t offset, uint64_t length)
+{
+	return call_retry("sync_file_range",
+	                  sync_file_range(fd, (off_t)offset, (off_t)length,
+	                                  SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER));
+}
+
+void us_forget(int fd, uint64_t offset, uint64_t length)
+{
+	(void)posix_fadvise(fd, (off_t)offset, (off_t)length, POSIX_FADV_DONTNEED);
+}
+
 int us_append(int fd, const void *buf, uint32_t len)
 {
 	return call_retry("append", (int)write(fd, buf, len));
+}
+
+int us_read_pipe(int fd, void *buf, uint32_t len)
+{
+	return call_retry("readpipe", (int)read(fd, buf, len));
 }
 
 int us_fdatasync(int fd)
@@ -231,7 +347,7 @@ int us_drop_cache(int fd)
 
 int us_flock(int fd, int operation)
 {
-	return call_retry("flock", flock(fd, operation | LOCK_NB));
+	return call_no_wait("flock", flock(fd, operation | LOCK_NB));
 }
 
 int us_dup(int fd)
@@ -241,11 +357,17 @@ int us_dup(int fd)
 
 int us_lseek(int fd, uint64_t offset, int whence, uint64_t *out)
 {
-	int ret = us_fault("lseek");
-	off_t at = ret < 0 ? -1 : lseek(fd, (off_t)offset, whence);
+	struct us_call_tries tries = {0};
+	off_t at;
 
+	do {
+		at = us_fault("lseek");
+		if (at >= 0) {
+			at = us_try(lseek(fd, (off_t)offset, whence));
+		}
+	} while (us_call_may_pass(at < 0 ? (int)at : 0, &tries));
 	if (at < 0) {
-		return ret < 0 ? ret : -errno;
+		return (int)at;
 	}
 	*out = (uint64_t)at;
 	return 0;

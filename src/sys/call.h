@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file call.h
- * System calls made plainly: 0 or positive, or a negative errno.  EINTR is tried again.
+ * System calls made plainly: 0 or positive, or a negative errno.
+ *
+ * Errors that can pass are tried again a bounded number of times: EINTR, EAGAIN (but not by flock(2) or an open with
+ * O_NONBLOCK, whose answer it is) and ESTALE.  close(2) is never made twice.
  *
  * Every call that can fail for a reason outside the program passes here or through the ring, so this is
  * where test builds put their failures in.
@@ -14,6 +17,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <time.h>
+
+/** How often a call was made again; zeros at first. */
+struct us_call_tries {
+	unsigned int intr;
+	unsigned int again;
+	unsigned int stale;
+};
+
+/** True when a call that answered ERROR may do better if it is made again now; may have waited a millisecond. */
+bool us_call_may_pass(int error, struct us_call_tries *tries);
 
 /** The name of a kind, as URING_SYNC_FAULT spells it. */
 const char *us_op_name(enum us_op_kind kind);
@@ -57,10 +70,44 @@ int us_mknodat(int dirfd, const char *path, mode_t mode, dev_t dev);
 /** Let the empty file FD share all blocks of the file SRC (ioctl_ficlone(2)). */
 int us_clone(int fd, int src);
 
+/** The same of LENGTH bytes at OFFSET of both (ioctl_ficlonerange(2)). */
+int us_clone_range(int fd, int src, uint64_t offset, uint64_t length);
+
 int us_ftruncate(int fd, uint64_t size);
+
+/** Give FD blocks for LENGTH bytes from OFFSET on; its size stays (fallocate(2), FALLOC_FL_KEEP_SIZE). */
+int us_reserve(int fd, uint64_t offset, uint64_t length);
+
+/** copy_file_range(2) from OFFSET of SRC to the same place in FD: how many bytes, at most LENGTH; 0 at the end. */
+int us_copy_range(int src, int fd, uint64_t offset, uint32_t length);
+
+/** Let reads and writes of the open file FD pass by the page cache, or not any more (fcntl(2), O_DIRECT). */
+int us_set_direct(int fd, bool direct);
+
+/** True when FD says that it can do so with memory and places that are multiples of ALIGN (STATX_DIOALIGN, Linux 6.1). */
+bool us_takes_direct(int fd, uint32_t align);
+
+/** Find out how much of FD is in the page cache (cachestat(2), Linux 6.5).  @return 0 or a negative errno. */
+int us_cached_bytes(int fd, uint64_t *bytes);
+
+/**
+ * Write what is dirty of LENGTH bytes of FD from OFFSET on to the disk, and wait for that (sync_file_range(2)); neither metadata nor the
+ * disk's own cache is thought of.
+ * @return 0 or a negative errno, that of an earlier write perhaps.
+ */
+int us_write_out(int fd, uint64_t offset, uint64_t length);
+
+/**
+ * Let the page cache forget LENGTH bytes of FD from OFFSET on (0: all), those that are on the disk; of the others the writing
+ * is begun (POSIX_FADV_DONTNEED).
+ */
+void us_forget(int fd, uint64_t offset, uint64_t length);
 
 /** write(2) of at most LEN bytes to a file opened with O_APPEND: how many were written. */
 int us_append(int fd, const void *buf, uint32_t len);
+
+/** read(2) of at most LEN bytes of a pipe: how many were read. */
+int us_read_pipe(int fd, void *buf, uint32_t len);
 
 /** fdatasync(2). */
 int us_fdatasync(int fd);

@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "base/us.h"
+#include "sys/call.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -38,18 +39,21 @@ void us_dents_fini(struct us_dents *dents)
 
 int us_dents_begin(struct us_dents *dents, int fd, int64_t where)
 {
+	uint64_t there;
+
 	dents->fd = fd;
 	dents->pos = 0;
 	dents->end = 0;
 	if (where == 0) {
 		return 0; /* A directory that was just opened stands at its start. */
 	}
-	return lseek(fd, where, SEEK_SET) < 0 ? -errno : 0;
+	return us_lseek(fd, (uint64_t)where, SEEK_SET, &there);
 }
 
 /** Fill the buffer: 1, 0 at the end, or a negative errno. */
 static int refill(struct us_dents *dents)
 {
+	struct us_call_tries tries = {0};
 	long got;
 	int fault;
 
@@ -57,7 +61,7 @@ static int refill(struct us_dents *dents)
 		fault = us_fault("getdents");
 		got = fault < 0 ? fault
 		                : us_try(syscall(SYS_getdents64, dents->fd, dents->buf, dents->size));
-	} while (got == -EINTR);
+	} while (us_call_may_pass(got < 0 ? (int)got : 0, &tries));
 	if (got <= 0) {
 		return (int)got;
 	}

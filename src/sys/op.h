@@ -20,6 +20,19 @@ enum us_op_kind {
 	US_OP_SPLICE,
 	US_OP_CLOSE,
 	US_OP_NR,
+
+	/* Those of sockets, which wait for another machine: for us_io_queue() alone. */
+	US_OP_SENDMSG = US_OP_NR,
+	US_OP_RECV,
+	US_OP_CANCEL, /**< End another op that is queued. */
+	US_OP_ALL,
+};
+
+/** Whose file system a call has to do with.  An index. */
+enum us_op_side {
+	US_OP_SRC,
+	US_OP_DST,
+	US_OP_SIDES,
 };
 
 /** The bit of one kind in a set of kinds. */
@@ -31,7 +44,7 @@ enum us_op_state {
 	US_QUEUED, /**< It will come back from us_io_reap(). */
 };
 
-/** What US_OP_STATX and us_statx() ask for (statx(2)). */
+/** What us_statx() asks for, and US_OP_STATX without a mask (statx(2)). */
 #define US_STATX_MASK (STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID)
 
 struct us_op;
@@ -45,18 +58,21 @@ typedef void us_op_done_fn(struct us_op *op, void *context);
  */
 struct us_op {
 	enum us_op_kind kind;
+	enum us_op_side side;
 	int fd;             /**< The descriptor; for openat, statx, mkdirat the directory. */
 	int fd_out;         /**< splice: where to. */
-	int flags;          /**< openat: O_*; statx: AT_*. */
+	int flags;          /**< openat: O_*; statx: AT_*; read, write: RWF_* (preadv2(2)). */
 	mode_t mode;        /**< openat, mkdirat. */
-	uint32_t len;       /**< read, write, splice: bytes. */
+	unsigned int mask;  /**< statx: STATX_*; 0: US_STATX_MASK. */
+	uint32_t len;       /**< read, write, splice, recv: bytes. */
 	int32_t res;        /**< The result: 0 or positive, or a negative errno. */
 	int32_t fault;      /**< Test builds: what us_fault() said when it was queued. */
 	int64_t offset;     /**< read, write: place in the file; splice: in fd, -1 for a pipe. */
 	int64_t offset_out; /**< splice: place in fd_out, -1 for a pipe. */
 	const char *path;   /**< openat, statx, mkdirat. */
-	void *buf;          /**< read, write: memory; statx: struct statx. */
+	void *buf;          /**< read, write, recv: memory; statx: struct statx; sendmsg: struct msghdr; cancel: struct us_op. */
 	us_op_done_fn *done;
+	uint64_t started_ns; /**< Of those whose time is taken (io.h): when it was started.  Set by us_io_start(). */
 	struct us_op *next; /**< For whoever holds the op in a list. */
 };
 

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file delays.h
+ * Who gave a wrong secret waits before the next try, the longer the more often.  The table has a fixed size: where it is full, who was
+ * heard of longest ago is forgotten.
+ *
+ * Tries of one address queue up: each is given a moment of its own, one delay after the one before, so that many at once gain nothing.
+ * Not for use by several threads.
+ */
+#ifndef US_NET_DELAYS_H
+#define US_NET_DELAYS_H
+
+#include "net/address.h"
+
+#include <stdint.h>
+
+#define US_DELAYS_MAX 512u
+
+/** The delay after the first wrong secret, doubled with each further one, and its limit. */
+#define US_DELAY_FIRST_NS UINT64_C(250000000)
+#define US_DELAY_LAST_NS UINT64_C(8000000000)
+
+/** After this time without a try all is forgiven. */
+#define US_DELAY_FORGET_NS UINT64_C(600000000000)
+
+/** Storage is the caller's; all zeros to begin with. */
+struct us_delays {
+	unsigned int nr;
+	struct us_delay {
+		uint8_t key[US_ADDRESS_KEY];
+		unsigned int failures;
+		uint64_t last_ns; /**< When it was heard of. */
+		uint64_t free_ns; /**< When the next try may be. */
+	} entries[US_DELAYS_MAX];
+};
+
+/** When a try of KEY that comes now may go on: NOW_NS, or a moment that is then reserved for it. */
+uint64_t us_delays_turn(struct us_delays *delays, const uint8_t key[US_ADDRESS_KEY], uint64_t now_ns);
+
+/** KEY gave a wrong secret. @return how often it has. */
+unsigned int us_delays_wrong(struct us_delays *delays, const uint8_t key[US_ADDRESS_KEY], uint64_t now_ns);
+
+/** KEY gave the right one. */
+void us_delays_right(struct us_delays *delays, const uint8_t key[US_ADDRESS_KEY]);
+
+#endif /* US_NET_DELAYS_H */

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* What the receiver answers.  It is believed no more than a receiver believes: what it can't say at that moment ends the transfer. */
+#include "base/us.h"
+#include "core/file.h"
+#include "core/job.h"
+#include "core/report.h"
+#include "core/worker.h"
+#include "net/conn.h"
+#include "net/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/** The file of a token that the receiver may speak of, or NULL. */
+static struct us_file *file_of(const struct us_net *net, uint32_t token)
+{
+	struct us_file *file;
+
+	if (token >= net->worker->job->depth) {
+		return NULL;
+	}
+	file = &net->worker->files[token];
+	return file->created ? file : NULL;
+}
+
+/** Something that happened there: tell it as if it had here. */
+static bool take_event(struct us_net *net, const struct us_record *record)
+{
+	struct usync_job *job = net->session->job;
+	struct usync_event event = {
+		.type = (enum usync_event_type)record->state,
+		.name = record->name,
+		.what = record->what_length > 0 ? record->what : NULL,
+		.error = (int)record->error,
+		.mode = record->meta.mode,
+		.changes = record->changes,
+	};
+	bool is_copied = record->state == USYNC_EVENT_COPIED;
+	const char *name = record->name != NULL ? record->name : "";
+	char *path;
+
+	if (record->state != USYNC_EVENT_FAILED && record->state != USYNC_EVENT_WARNING && !is_copied &&
+	    record->state != USYNC_EVENT_DELETED) {
+		return false;
+	}
+	/* Whoever is told of it may rely on what belongs to it. */
+	if (is_copied || record->state == USYNC_EVENT_DELETED ? record->name == NULL : event.what == NULL) {
+		return false;
+	}
+	if (asprintf(&path, "%s%s%s", is_copied ? job->sources[0] : us_conn_name(net->conn),
+	             is_copied ? (name[0] != '\0' ? "/" : "") : ":", name) < 0) {
+		path = NULL;
+	}
+	event.path = path != NULL ? path : name;
+	if (job->options.report_copied || (!is_copied && record->state != USYNC_EVENT_DELETED)) {
+		us_report_event(job, &event);
+	}
+	free(path);
+	return true;
+}
+
+/** One answer. */
+static bool take_reply(struct us_net *net, const struct us_record *record)
+{
+	struct us_file *file;
+
+	switch (record->type) {
+	case US_REPLY_DIR:
+		return us_net_sink_dir(net, record);
+	case US_REPLY_EVENT:
+		return take_event(net, record);
+	case US_REPLY_ASK:
+	case US_REPLY_MIRRORED:
+		return us_net_mirror_reply(net, record);
+	case US_REPLY_DONE:
+	case US_REPLY_WANT:
+	case US_REPLY_COMPARE:
+	case US_REPLY_REACHED:
+		break;
+	default:
+		return false;
+	}
+	file = file_of(net, record->token);
+	if (file == NULL) {
+		return false;
+	}
+	if (record->type == US_REPLY_WANT) {
+		return us_net_sink_wanted(net, file, record);
+	}
+	if (record->type == US_REPLY_REACHED) {
+		return us_net_sink_reached(net, file, record);
+	}
+	return record->type == US_REPLY_DONE ? us_net_sink_done(net, file, record)
+	                                     : us_net_sink_compare(net, file, record);
+}
+
+void us_net_take_replies(struct us_net *net, const struct us_in_frame *frame)
+{
+	struct us_record_cursor cursor = {
+		.at = us_in_payload(frame),
+		.end = us_in_payload(frame) + frame->head.length,
+		.replies = true,
+	};
+	struct us_record record;
+	int ret;
+
+	while (!net->failed && !us_job_stopping(net->session->job) && (ret = us_record_next(&cursor, &record)) != 0) {
+		if (ret < 0 || !take_reply(net, &record)) {
+			us_net_fail(net, "receive", ret < 0 ? ret : -EPROTO);
+		}
+	}
+}

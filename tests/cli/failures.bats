@@ -86,12 +86,22 @@ load lib
 	[ -f $'dst/new\nline\t\001' ]
 }
 
-@test "bytes that are not ASCII are printed as they are" {
+@test "characters are printed as they are, and what is none, commands a terminal or turns the line is escaped" {
 	mkdir src
 	printf x >$'src/caf\xc3\xa9\xff'
 	mkdir -p $'dst/caf\xc3\xa9\xff'
-	run -23 --separate-stderr us src dst
-	[[ $stderr == *$'caf\xc3\xa9\xff'* ]]
+	printf x >$'src/\xe2\x80\xaegpj.exe'
+	printf x >$'src/\x9b31m\xc2\x9b31m'
+	run -23 --separate-stderr us -v --log-file=log src dst
+	[[ $stderr == *$'caf\xc3\xa9\\377: '* ]]
+	[[ $(cat log) == *$'caf\xc3\xa9\\377: '* ]]
+	for text in "$output" "$(cat log)"; do
+		[[ $text == *'\342\200\256gpj.exe'* ]]
+		[[ $text == *'\23331m\302\23331m'* ]]
+		[[ $text != *$'\xe2\x80\xae'* ]]
+		[[ $text != *$'\x9b'* ]]
+	done
+	[ -f $'dst/\xe2\x80\xaegpj.exe' ]
 }
 
 @test "a directory that can't be read fails once, whatever attributes it has" {
@@ -104,6 +114,12 @@ load lib
 	[ "$(summary failed)" = 1 ]
 	[ -d dst/closed ]
 	[ "$(mode_of dst/closed)" = 0 ]
+	# Now it is the copy that is closed.
+	as_user chmod 700 src/closed
+	run -23 --separate-stderr us_user src dst
+	[ "$stderr" = 'uring-sync: dst/closed: open directory: Permission denied' ]
+	[ "$(summary failed)" = 1 ]
+	as_user chmod 0 src/closed
 	# By way of a symbolic link, too.
 	as_user sh -c 'mkdir by; ln -s ../src/closed by/link'
 	run -23 --separate-stderr us_user -a -L by dst2

@@ -29,12 +29,28 @@ setup() {
 	enter_test
 }
 
-teardown() {
+# unmount DIR: FUSE as an ordinary user too.  A server of FUSE that has just been unmounted holds what is below it until
+# its process has ended, so that a busy one is tried for a while.
+unmount() {
 	local i
-	cd / || return 1
-	for ((i = ${#MOUNTED[@]} - 1; i >= 0; i--)); do
-		umount "${MOUNTED[i]}"
+	for ((i = 0; i < 200; i++)); do
+		umount "$1" 2>/dev/null || fusermount3 -q -u "$1" && return
+		sleep 0.05
 	done
+	umount "$1"
+}
+
+# All that the test has mounted, the last first: one may lie on another.
+unmount_all() {
+	local i
+	for ((i = ${#MOUNTED[@]} - 1; i >= 0; i--)); do
+		unmount "${MOUNTED[i]}"
+	done
+}
+
+teardown() {
+	cd / || return 1
+	unmount_all
 	chmod -R u+rwX -- "$T" 2>/dev/null || true
 	rm -rf -- "$T"
 }
@@ -64,7 +80,8 @@ us_stopping() {
 		case $state in
 		T)
 			$hook
-			kill -CONT $pid
+			# HOOK may have ended it.
+			kill -CONT $pid 2>/dev/null || true
 			;;
 		Z) break ;;
 		esac
@@ -139,6 +156,20 @@ mount_image() {
 	truncate -s "$3" "$T/$2.img"
 	"mkfs.$1" -q "$T/$2.img" >/dev/null 2>&1 || skip "no mkfs.$1"
 	mount -o loop "$T/$2.img" "$2" 2>/dev/null || skip "$1 cannot be mounted here"
+	MOUNTED+=("$T/$2")
+}
+
+# mount_passfs DIR MOUNTPOINT [OPTIONS]: DIR again as a FUSE file system (see tests/tools/passfs.c).
+mount_passfs() {
+	local options=${3:-timeout=1} said
+	[ -w /dev/fuse ] || skip 'there is no FUSE here'
+	[ "$(id -u)" -ne 0 ] || options=$options,dev,suid,allow_other
+	mkdir -p "$1" "$2"
+	if ! said=$(passfs -o "$options" "$1" "$2" 2>&1 3>&-); then
+		[[ $said = *ermi* ]] && skip 'FUSE cannot be mounted here'
+		printf '%s\n' "$said"
+		return 1
+	fi
 	MOUNTED+=("$T/$2")
 }
 

@@ -228,3 +228,112 @@ change() {
 	done
 	[ $found = yes ]
 }
+
+# Snapshots a (all files), b (mine is other), c (only its own): as many as the tests of several references need.
+three_snapshots() {
+	mkdir -p src/d/e
+	printf one >src/d/e/first
+	printf two >src/second
+	printf mine >src/mine
+	ln -s target-one src/link
+	us --quiet -a src c
+	sleep 0.01
+	printf other >src/mine
+	ln -sfn target-two src/link
+	us --quiet -a src b
+	rm c/second
+	printf next >src/mine
+	us --quiet -a src a
+	rm -r a/d
+	cp -a b/mine src/mine
+}
+
+@test "several --link-dest are searched in their order, and the first that has the same counts" {
+	for flags in '' --checksum --checksum-file=sums '--link-dest=../none'; do
+		three_snapshots
+		# shellcheck disable=SC2086
+		run -0 --separate-stderr us -a $flags --link-dest=../a --link-dest=../b --link-dest=../c src dst
+		same_inode a/second dst/second  # all have it: the first counts
+		same_inode b/mine dst/mine      # a and c have others
+		same_inode b/d/e/first dst/d/e/first # a has no such directory
+		same_inode a/link dst/link
+		[ "$(summary 'hard links')" = 4 ]
+		[ "$(summary files)" = 0 ]
+		treecmp src dst
+		if [ "$flags" = --link-dest=../none ]; then
+			[[ $stderr == *'warning: ../none: --link-dest: it is copied without this reference: No such file'* ]]
+		else
+			[ -z "$stderr" ]
+		fi
+		rm -rf src a b c dst
+	done
+}
+
+@test "several --link-dest and --dry-run: what is said is what is done" {
+	three_snapshots
+	for flags in '' --checksum; do
+		rm -rf dst
+		for ref in 'c b' 'b c' 'a c'; do
+			refs=() inodes=
+			for dir in $ref; do refs+=("--link-dest=../$dir"); done
+			run -0 us -a -i -n $flags "${refs[@]}" src dst
+			[ ! -e dst ]
+			dry=$(grep -v ' s$' <<<"$output" | sed 's/ in [0-9.]* s.*//' | sort)
+			run -0 us -a -i $flags "${refs[@]}" src dst
+			[ "$(sed 's/ in [0-9.]* s.*//' <<<"$output" | sort)" = "$dry" ]
+			treecmp src dst
+			rm -rf dst
+		done
+	done
+}
+
+@test "several --link-dest as rsync has them" {
+	three_snapshots
+	sed -i 's/$/ too/' src/second
+	run -0 us -a --link-dest=../b --link-dest=../c src dst
+	rsync -a --link-dest=../b --link-dest=../c src/ judge/
+	(cd dst && find . -type f -printf '%p %n\n' | sort) >ours
+	(cd judge && find . -type f -printf '%p %n\n' | sort) >theirs
+	# Each of the two runs has added a name to what is shared.
+	cmp ours theirs
+	for file in mine d/e/first; do
+		[ "$(stat -c %i dst/$file)" = "$(stat -c %i judge/$file)" ]
+	done
+}
+
+@test "several --link-dest with few descriptors: the same links" {
+	depth=30
+	path=src
+	for ((i = 0; i < depth; i++)); do
+		path+=/d
+		mkdir -p "$path"
+		printf '%s' "$i" >"$path/f"
+	done
+	us --quiet -a src one
+	us --quiet -a src two
+	rm -r one/d/d/d/d/d/d/d/d/d/d
+	run -0 bash -c 'ulimit -n 48; exec "$@"' - "$US_BIN" ${US_ARGS:-} -a --link-dest=../one --link-dest=../two src dst
+	[ "$(summary 'hard links')" = $depth ]
+	same_inode one/d/d/f dst/d/d/f
+	same_inode two/d/d/d/d/d/d/d/d/d/d/d/f dst/d/d/d/d/d/d/d/d/d/d/d/f
+	treecmp src dst
+}
+
+@test "--link-dest more than 20 times, or without a value, is refused" {
+	mkdir src
+	refs=()
+	for i in {1..20}; do refs+=("--link-dest=../r$i"); done
+	run -0 us "${refs[@]}" src dst
+	run -2 --separate-stderr us "${refs[@]}" --link-dest=../r21 src dst
+	[[ $stderr == *'--link-dest: may be given 20 times'* ]]
+}
+
+@test "--delete leaves each of several references alone" {
+	mkdir -p src dst/old dst/older dst/extra
+	printf x >src/f
+	cp -p src/f dst/older/f
+	run -0 us --delete --link-dest=old --link-dest=older src dst
+	same_inode dst/f dst/older/f
+	[ -d dst/old ]
+	[ ! -e dst/extra ]
+}

@@ -257,8 +257,9 @@ kill_after() {
 	need_fault
 	small_tree src 2 4
 	run -1 --separate-stderr us_fault syncfs:EIO+ --fsync src dst
-	[[ $stderr == *'dst: bring it to the disk: Input/output error' ]]
+	[[ $stderr == *'dst: bring it to the disk (copy it again with --ignore-times): Input/output error' ]]
 	run -1 --separate-stderr us_fault syncfs:EIO+ --fsync --resume=journal src dst
+	[[ $stderr == *'dst: bring it to the disk: Input/output error' ]]
 	# Nothing was called complete.
 	run -0 us --fsync --resume=journal src dst
 	[ "$(summary files)" = 8 ]

@@ -252,3 +252,33 @@ as_rsync() {
 	run -0 us --min-size=11 src/ten one
 	[ ! -e one ]
 }
+
+@test "-x deletes nothing on a file system that is mounted in the destination" {
+	small_tree src 1 2
+	mkdir -p dst/gone/deep
+	echo x >dst/gone/deep/file
+	mkdir -p dst/old/below
+	echo x >dst/old/file
+	mount_tmpfs dst/top size=1m
+	mount_tmpfs dst/old/below/mnt size=1m
+	mount_tmpfs dst/in-the-way size=1m
+	for dir in dst/top dst/old/below/mnt dst/in-the-way; do
+		echo kept >"$dir/file"
+	done
+	# The same file system once more: only its mount tells.
+	mkdir elsewhere dst/bound
+	echo kept >elsewhere/file
+	mount --bind elsewhere dst/bound
+	MOUNTED+=("$T/dst/bound")
+	run -0 us -a -x --delete src dst
+	same_tree src/dir-0 dst/dir-0
+	[ ! -e dst/gone ]
+	[ ! -e dst/old/file ]
+	for dir in dst/top dst/old/below/mnt dst/in-the-way dst/bound; do
+		[ "$(cat "$dir/file")" = kept ]
+	done
+	# Nor where a file is to stand.
+	echo file >src/in-the-way
+	run -23 us -a -x --delete src dst
+	[ "$(cat dst/in-the-way/file)" = kept ]
+}

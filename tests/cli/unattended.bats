@@ -105,6 +105,10 @@ load lib
 		'Deleted: 0' 'Not deleted: 0' 'Verified: 0' 'Failed: 0' 'Vanished: 0' 'Bytes copied: 4'; do
 		[[ $'\n'$output$'\n' == *$'\n'"$row"$'\n'* ]]
 	done
+	# In which order is the file system's matter.
+	listings=$(printf '%s\n' "$output" | awk '/^Listings / {sum += $NF} END {print sum}')
+	[ "$listings" -eq 2 ]
+	[[ $output == *$'\nExtents asked for: '* ]]
 	run -0 us -a --stats --quiet src dst
 	[[ $output == *'Unchanged: 4'* ]]
 	[[ $output != *'files/s'* ]]

@@ -340,3 +340,21 @@ delete_trees() {
 	run -0 us src all
 	[ -f all/mounted/hidden ]
 }
+
+kill_it() {
+	kill -KILL $pid
+}
+
+@test "a run that was killed leaves no half file that --update or --ignore-existing would take for a whole one" {
+	need_fault
+	mkdir src
+	head -c 300000 /dev/urandom >src/f
+	touch -d 2001-01-01 src/f
+	for flag in --update --ignore-existing; do
+		us_stopping write:stop@3 kill_it "$flag" -c 64K src "dst$flag"
+		[ "$status" -eq 137 ]
+		run -0 us "$flag" src "dst$flag"
+		same_tree src "dst$flag"
+		no_temporaries "dst$flag"
+	done
+}

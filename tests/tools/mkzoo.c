@@ -2,8 +2,9 @@
 /*
  * mkzoo: make a tree that holds one of everything a copy has to get right.
  *
- *	mkzoo [-a] ROOT	ROOT must not exist; prints "FILES DIRECTORIES SYMLINKS BYTES"
+ *	mkzoo [-as] ROOT	ROOT must not exist; prints "FILES DIRECTORIES SYMLINKS BYTES"
  *			-a: owners, set-id bits, attributes, ACLs, hard links, special files and holes, too; for root
+ *			-s: a tenth of what is there only for its number, for where each call takes long
  *
  * Everything is made relative to directory descriptors, so that paths longer than PATH_MAX can be made.
  * A directory's mode and time are set when its contents are done.
@@ -26,6 +27,9 @@
 static struct {
 	unsigned long long files, directories, symlinks, bytes;
 } made;
+
+/** What is there for its number is divided by this. */
+static unsigned int divisor = 1;
 
 /** A time that differs from entry to entry and has nanoseconds. */
 static struct timespec next_time(void)
@@ -254,13 +258,13 @@ static void make_wide(int root)
 	char name[32];
 	int dir = dir_begin(root, "wide");
 
-	for (unsigned int i = 0; i < 3000; i++) {
+	for (unsigned int i = 0; i < 3000 / divisor; i++) {
 		snprintf(name, sizeof(name), "file-%u", i);
 		make_file(dir, name, i % 50, 0644);
 	}
 	dir_end(dir, 0755);
 	dir = dir_begin(root, "many-dirs");
-	for (unsigned int i = 0; i < 600; i++) {
+	for (unsigned int i = 0; i < 600 / divisor; i++) {
 		int sub;
 
 		snprintf(name, sizeof(name), "dir-%u", i);
@@ -414,8 +418,8 @@ static void make_hard_links(int root)
 		must(linkat(dir, kinds[i], sub, kinds[i], 0), "link");
 	}
 	make_file(dir, "many", 99, 0644);
-	for (int i = 0; i < 500; i++) {
-		snprintf(name, sizeof(name), "many-%d", i);
+	for (unsigned int i = 0; i < 500 / divisor; i++) {
+		snprintf(name, sizeof(name), "many-%u", i);
 		must(linkat(dir, "many", i % 2 == 0 ? dir : sub, name, 0), "link");
 	}
 	dir_end(sub, 0755);
@@ -456,14 +460,24 @@ static void make_holes(int root)
 
 int main(int argc, char **argv)
 {
-	bool all = argc == 3 && strcmp(argv[1], "-a") == 0;
-	int root;
+	bool all = false;
+	int root, option;
 
-	if (argc != 2 && !all) {
-		die("usage: mkzoo [-a] ROOT");
+	while ((option = getopt(argc, argv, "as")) != -1) {
+		if (option == 'a') {
+			all = true;
+		} else if (option == 's') {
+			divisor = 10;
+		} else {
+			optind = argc;
+			break;
+		}
+	}
+	if (optind != argc - 1) {
+		die("usage: mkzoo [-as] ROOT");
 	}
 	umask(0);
-	root = dir_begin(AT_FDCWD, argv[argc - 1]);
+	root = dir_begin(AT_FDCWD, argv[optind]);
 	if (all) {
 		make_owners(root);
 		make_xattrs(root);
@@ -476,7 +490,7 @@ int main(int argc, char **argv)
 	make_modes(root);
 	make_times(root);
 	make_links(root);
-	make_deep(root, "deep", 300, 3);
+	make_deep(root, "deep", 300 / divisor, 3);
 	make_deep(root, "beyond-path-max", 40, 250);
 	make_wide(root);
 	dir_end(root, 0751);

@@ -134,11 +134,12 @@ static int setup(void **state)
 	memset(calls, 0, sizeof(calls));
 	memset(answers, 0, sizeof(answers));
 	nr_events = 0;
-	job = calloc(1, sizeof(*job));
+	job = aligned_alloc(_Alignof(struct usync_job), sizeof(*job));
 	worker = aligned_alloc(_Alignof(struct us_worker), sizeof(*worker));
 	if (job == NULL || worker == NULL) {
 		return -1;
 	}
+	memset(job, 0, sizeof(*job));
 	memset(worker, 0, sizeof(*worker));
 	worker->job = job;
 	worker->user_umask = 027;
@@ -202,7 +203,7 @@ static bool set(const struct us_attributes *attributes)
 /** How often an attribute could not be kept without that being a failure. */
 static uint64_t nr_lacks(enum us_lack_kind kind)
 {
-	return atomic_load(&job->lacks[kind].nr);
+	return atomic_load(&worker->counts.lacks[kind]);
 }
 
 /** Owner, extended attributes, mode, times: each once, in this order, with the source's values. */

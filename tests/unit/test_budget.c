@@ -33,9 +33,11 @@ static rlim_t pretended;
 static const struct us_budget requests[] = {
 	{.sides = 2, .workers = 1, .depth = 1, .opening = 1},
 	{.sides = 2, .workers = 2, .depth = 16, .opening = 1},
-	{.sides = 2, .workers = 4, .depth = US_POLICY_QUEUE_DEPTH, .opening = US_POLICY_OPENING},
+	{.sides = 2, .workers = 4, .depth = US_POLICY_QUEUE_DEPTH, .gather = US_POLICY_GATHER_MAX,
+	 .opening = US_POLICY_OPENING},
 	{.sides = 3, .workers = 4, .depth = US_POLICY_QUEUE_DEPTH, .opening = US_POLICY_OPENING},
 	{.sides = 2, .workers = 1, .depth = 4096, .opening = 1},
+	{.sides = 2, .workers = 6, .depth = US_POLICY_QUEUE_DEPTH, .opening = 1, .late = 250},
 	{.sides = 2, .workers = 32, .depth = US_POLICY_QUEUE_DEPTH, .opening = 1},
 	{.sides = 2, .workers = 256, .depth = 1, .opening = US_POLICY_OPENING},
 	{.sides = 2, .workers = 100000, .depth = 1000000, .opening = 1000000},
@@ -105,7 +107,10 @@ static uint64_t sum(const struct us_budget *budget, bool splice)
 	uint64_t files = (uint64_t)budget->depth * (splice ? 4 : 2);
 	uint64_t opening = (uint64_t)budget->opening * budget->sides;
 
-	return budget->workers * (1 + files + opening) + (uint64_t)budget->open_dirs * budget->sides;
+	uint64_t late = budget->sides * 2 + (uint64_t)US_POLICY_LATE_DEPTH * (splice ? 4 : 2);
+
+	return budget->workers * (1 + files + budget->gather + opening) + (uint64_t)budget->open_dirs * budget->sides +
+	       budget->late * late;
 }
 
 /** Hold the result for REQUEST against its bounds. */
@@ -116,6 +121,8 @@ static void check(unsigned int limit, const struct us_budget *request, bool spli
 
 	assert_in_range(budget->workers, 1, request->workers);
 	assert_in_range(budget->depth, 1, request->depth);
+	assert_in_range(budget->late, 0, request->late);
+	assert_in_range(budget->gather, 0, request->gather);
 	assert_in_range(budget->opening, 1, request->opening);
 	assert_in_range(budget->open_dirs, 1, US_POLICY_OPEN_DIRS);
 	assert_in_range(budget->listings, 1, budget->open_dirs);
@@ -180,6 +187,24 @@ static void test_huge(void **state)
 	}
 }
 
+/** Workers that come later take nothing from those that are there, and come where there is room. */
+static void test_late(void **state)
+{
+	struct us_budget request = requests[2];
+	struct us_budget without;
+
+	(void)state;
+	fit(1024, 1024, &request, false);
+	without = result->budget;
+	request.late = 250;
+	fit(1024, 1024, &request, false);
+	assert_int_equal(result->budget.workers, without.workers);
+	assert_int_equal(result->budget.depth, without.depth);
+	assert_int_equal(result->budget.open_dirs, without.open_dirs);
+	fit(1u << 20, 1u << 20, &request, true);
+	assert_int_equal(result->budget.late, 250);
+}
+
 /** The usual limit leaves the workers, and a good part of each one's files. */
 static void test_usual(void **state)
 {
@@ -213,6 +238,7 @@ int main(void)
 		cmocka_unit_test(test_each),
 		cmocka_unit_test(test_huge),
 		cmocka_unit_test(test_usual),
+		cmocka_unit_test(test_late),
 		cmocka_unit_test(test_soft),
 	};
 

@@ -33,6 +33,16 @@ static void check_path(const struct us_dir *dir, const char *name, enum us_side 
 	free(found);
 }
 
+/** The same from the root of the destination. */
+static void check_relative(const struct us_dir *dir, const char *name, const char *path)
+{
+	char *found = us_dir_relative_path(dir, name);
+
+	assert_non_null(found);
+	assert_string_equal(found, path);
+	free(found);
+}
+
 /** Names on both sides; a name too long for two is refused. */
 static void test_names(void **state)
 {
@@ -111,6 +121,10 @@ static void test_paths(void **state)
 		check_path(root, "d/f", US_SRC, rows[i].src_path);
 		check_path(root, NULL, US_SRC, rows[i].src);
 		check_path(root, NULL, US_DST, rows[i].dst != NULL ? rows[i].dst : rows[i].src);
+		check_relative(dir, "f", "d/f");
+		check_relative(dir, NULL, "d");
+		check_relative(root, "f", "f");
+		check_relative(root, NULL, "");
 		us_dir_free(dir);
 		us_dir_free(root);
 	}
@@ -135,6 +149,10 @@ static void test_virtual_root(void **state)
 	check_path(below, "f", US_DST, "dst/b/c/f");
 	check_path(absolute, "f", US_SRC, "/f");
 	check_path(absolute, "f", US_DST, "dst/./f");
+	check_relative(root, "file", "file");
+	check_relative(relative, NULL, "b");
+	check_relative(below, "f", "b/c/f");
+	check_relative(absolute, "f", "./f");
 	us_dir_free(below);
 	us_dir_free(absolute);
 	us_dir_free(relative);

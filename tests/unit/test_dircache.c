@@ -38,7 +38,7 @@ struct tree {
 /** Make the directory DIR on both sides, and give its node its descriptors; pinned. */
 static void open_new(struct us_dircache *cache, struct us_dir *dir)
 {
-	int fd[US_SIDES] = {-1, -1, -1};
+	int fd[US_SIDES] = {-1, -1};
 
 	for (enum us_side side = 0; side <= US_DST; side++) {
 		char *path = us_dir_path(dir, NULL, side);
@@ -386,7 +386,7 @@ static void test_one_side(void **state)
 	assert_true(fd >= 0);
 	us_dircache_close(&tree->cache, dir);
 	dir->identity[US_SRC] = (struct us_identity){0};
-	us_dircache_adopt(&tree->cache, dir, (const int[US_SIDES]){-1, fd, -1});
+	us_dircache_adopt(&tree->cache, dir, (const int[US_SIDES]){-1, fd});
 	assert_int_equal(us_nofile_used(), tree->fds + 3);
 	us_dircache_unpin(&tree->cache, dir);
 	us_dircache_trim(&tree->cache);

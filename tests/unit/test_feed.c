@@ -76,7 +76,7 @@ static void expect(struct us_feed *feed, unsigned int worker, unsigned int numbe
 /** The own top one first, else the bottom one of another; the count follows. */
 static void test_order(void **state)
 {
-	struct us_feed *feed = us_feed_new(3);
+	struct us_feed *feed = us_feed_new(3, 3);
 	struct us_listing listing = {0};
 	struct us_task task;
 
@@ -108,7 +108,7 @@ static void test_order(void **state)
 /** A deque that grows while it is bent round its array's end keeps its order at both ends. */
 static void test_grow(void **state)
 {
-	struct us_feed *feed = us_feed_new(2);
+	struct us_feed *feed = us_feed_new(2, 2);
 	struct us_listing listing = {0};
 	unsigned int bottom = 0;
 	unsigned int top = 0;
@@ -133,7 +133,7 @@ static void test_grow(void **state)
 /** A listing is shared from the moment that another worker has a slice of it. */
 static void test_shared(void **state)
 {
-	struct us_feed *feed = us_feed_new(2);
+	struct us_feed *feed = us_feed_new(2, 2);
 	struct us_listing own = {0};
 	struct us_listing stolen = {0};
 
@@ -155,7 +155,7 @@ static void test_shared(void **state)
 /** After the end, tasks that are still there can be taken; then the end is told, repeatedly. */
 static void test_end(void **state)
 {
-	struct us_feed *feed = us_feed_new(2);
+	struct us_feed *feed = us_feed_new(2, 2);
 	struct us_listing listing = {0};
 	struct us_task task;
 
@@ -176,7 +176,7 @@ static void test_end(void **state)
 /** Tasks never taken are no leak, and neither is no feed at all. */
 static void test_leftovers(void **state)
 {
-	struct us_feed *feed = us_feed_new(1);
+	struct us_feed *feed = us_feed_new(1, 1);
 	struct us_listing listing = {0};
 
 	(void)state;
@@ -289,7 +289,7 @@ static struct stress *new_stress(void)
 	struct stress *stress = calloc(1, sizeof(*stress));
 
 	assert_non_null(stress);
-	stress->feed = us_feed_new(WORKERS_NR);
+	stress->feed = us_feed_new(WORKERS_NR, WORKERS_NR);
 	assert_non_null(stress->feed);
 	return stress;
 }
@@ -394,6 +394,67 @@ static void test_end_wakes(void **state)
 	}
 }
 
+/** A worker that is not active gets nothing, not even from its own deque, until it is again or the end has come. */
+static void test_active(void **state)
+{
+	struct us_feed *feed = us_feed_new(3, 1);
+	struct us_listing listing = {0};
+	struct us_task task;
+
+	(void)state;
+	assert_non_null(feed);
+	push(feed, &listing, 0, 1);
+	push(feed, &listing, 0, 2);
+	assert_int_equal(us_feed_next(feed, 1, false, &task), US_FEED_EMPTY);
+	us_feed_set_active(feed, 3);
+	expect(feed, 2, 1);
+	push(feed, &listing, 2, 3);
+	us_feed_set_active(feed, 2);
+	assert_int_equal(us_feed_next(feed, 2, false, &task), US_FEED_EMPTY);
+	expect(feed, 1, 3);
+	expect(feed, 1, 2);
+	us_feed_set_active(feed, 1);
+	us_feed_end(feed);
+	assert_int_equal(us_feed_next(feed, 2, true, &task), US_FEED_END);
+	us_feed_free(feed);
+}
+
+/** Wait for task 7 as worker 1. */
+static void *sleeper(void *arg)
+{
+	struct us_feed *feed = arg;
+	struct us_task task;
+
+	return us_feed_next(feed, 1, true, &task) == US_FEED_TASK && number_of(&task) == 7 ? feed : NULL;
+}
+
+/** A worker that waits and is then not active any more takes no other's wakening; it wakes when it is active again. */
+static void test_active_wakes(void **state)
+{
+	struct us_feed *feed = us_feed_new(2, 2);
+	struct us_listing listing = {0};
+	pthread_t thread;
+	void *result = NULL;
+
+	(void)state;
+	assert_non_null(feed);
+	assert_int_equal(pthread_create(&thread, NULL, sleeper, feed), 0);
+	while (us_feed_idle(feed) == 0) {
+		sched_yield();
+	}
+	us_feed_set_active(feed, 1);
+	while (us_feed_idle(feed) > 0) {
+		sched_yield();
+	}
+	push(feed, &listing, 0, 6);
+	expect(feed, 0, 6);
+	push(feed, &listing, 0, 7);
+	us_feed_set_active(feed, 2);
+	assert_int_equal(pthread_join(thread, &result), 0);
+	assert_ptr_equal(result, feed);
+	us_feed_free(feed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -406,6 +467,8 @@ int main(void)
 		cmocka_unit_test(test_stress_tree),
 		cmocka_unit_test(test_push_wakes),
 		cmocka_unit_test(test_end_wakes),
+		cmocka_unit_test(test_active),
+		cmocka_unit_test(test_active_wakes),
 	};
 
 	return cmocka_run_group_tests_name("core/feed", tests, NULL, NULL);

@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,11 +211,155 @@ static void test_sync(void **state)
 	check_mode(US_IO_SYNC);
 }
 
+/** Calls that are made again and again are known by how long they take: the first ones each, then one in so many. */
+static void test_times(void **state)
+{
+	static struct us_io_times times;
+	struct us_hist_sum sum = {0};
+	struct us_hist_sum other = {0};
+	struct statx stx;
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f, US_IO_SYNC);
+	f.io.times = &times;
+	for (int i = 0; i < 5000; i++) {
+		assert_int_equal(run_one(&f, (struct us_op){.kind = US_OP_STATX, .side = US_OP_DST, .fd = f.dir,
+		                                            .path = ".", .buf = &stx}), 0);
+	}
+	us_hist_collect(&times.kinds[US_OP_DST][US_OP_STATX], &sum);
+	assert_in_range(sum.nr, 16 + 5000 / 16 - 2, 5000);
+	assert_in_range(us_hist_quantile(&sum, 50), 1, 1000000000);
+	us_hist_collect(&times.kinds[US_OP_SRC][US_OP_STATX], &other);
+	assert_int_equal(other.nr, 0);
+	fixture_fini(&f);
+}
+
+/** Count how many of NR stats on SIDE are queued, and do them. */
+static unsigned int queued_stats(struct fixture *f, enum us_op_side side, unsigned int nr)
+{
+	unsigned int queued = 0;
+
+	for (unsigned int i = 0; i < nr; i++) {
+		struct statx stx;
+		struct us_op op = {.kind = US_OP_STATX, .side = side, .fd = f->dir, .path = ".", .buf = &stx};
+		struct us_op *done;
+
+		if (us_io_start(&f->io, &op) == US_QUEUED) {
+			queued++;
+			assert_int_equal(us_io_reap(&f->io, &done, 1, 1), 1);
+			assert_ptr_equal(done, &op);
+		}
+		assert_int_equal(op.res, 0);
+	}
+	return queued;
+}
+
+/** In mode auto kinds go to the ring as they are told to, each side by itself; a few are made at once for their time. */
+static void test_set_kinds(void **state)
+{
+	static struct us_io_times times;
+	struct us_hist_sum sum = {0};
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f, US_IO_AUTO);
+	if (f.io.ring == NULL) {
+		fixture_fini(&f);
+		skip();
+	}
+	f.io.times = &times;
+	assert_int_equal(queued_stats(&f, US_OP_DST, 10), 0);
+	us_io_set_kinds(&f.io, US_OP_DST, US_OP_BIT(US_OP_STATX));
+	us_hist_collect(&times.kinds[US_OP_DST][US_OP_STATX], &sum);
+	assert_int_equal(sum.nr, 10);
+	assert_int_equal(queued_stats(&f, US_OP_DST, 1280), 1270);
+	us_hist_collect(&times.kinds[US_OP_DST][US_OP_STATX], &sum);
+	assert_int_equal(sum.nr, 10 + 20);
+	assert_int_equal(queued_stats(&f, US_OP_SRC, 100), 0);
+	us_io_set_kinds(&f.io, US_OP_DST, 0);
+	assert_int_equal(queued_stats(&f, US_OP_DST, 100), 0);
+	check_files(&f);
+	fixture_fini(&f);
+}
+
+/** The modes that were asked for stay what they are. */
+static void test_forced_kinds(void **state)
+{
+	static const enum us_io_mode modes[] = {US_IO_INLINE, US_IO_ASYNC, US_IO_SYNC};
+
+	(void)state;
+	for (size_t i = 0; i < unit_nr(modes); i++) {
+		struct fixture f;
+
+		fixture_init(&f, modes[i]);
+		us_io_set_kinds(&f.io, US_OP_DST, modes[i] == US_IO_ASYNC ? 0 : US_OP_BIT(US_OP_STATX));
+		assert_int_equal(queued_stats(&f, US_OP_DST, 10), modes[i] == US_IO_ASYNC && f.io.ring != NULL ? 10 : 0);
+		fixture_fini(&f);
+	}
+}
+
+static void test_auto(void **state)
+{
+	(void)state;
+	check_mode(US_IO_AUTO);
+}
+
 /** Closing no ring is allowed. */
 static void test_no_ring(void **state)
 {
 	(void)state;
 	us_ring_close(NULL);
+}
+
+/** A byte for a pipe, from another thread, after a moment in which the other one has most likely come to its poll. */
+static void *write_later(void *arg)
+{
+	usleep(20000);
+	assert_int_equal(write(*(int *)arg, "x", 1), 1);
+	return NULL;
+}
+
+/** What completes while its thread waits in poll(2) wakes it, each time. */
+static void test_wakes(void **state)
+{
+	struct fixture f;
+	int ends[2];
+
+	(void)state;
+	fixture_init(&f, US_IO_ASYNC);
+	if (f.io.ring == NULL) {
+		fixture_fini(&f);
+		skip();
+	}
+	assert_int_equal(us_io_fd(&f.io), -1);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	for (int i = 0; i < 3; i++) {
+		char byte = 0;
+		struct us_op op = {.kind = US_OP_READ, .fd = ends[0], .buf = &byte, .len = 1, .offset = -1};
+		struct us_op *done;
+		struct pollfd poll_fd = {.events = POLLIN};
+		pthread_t writer;
+
+		assert_int_equal(us_io_start(&f.io, &op), US_QUEUED);
+		assert_int_equal(us_io_reap(&f.io, &done, 1, 0), 0);
+		assert_int_equal(pthread_create(&writer, NULL, write_later, &ends[1]), 0);
+		poll_fd.fd = us_io_fd(&f.io);
+		assert_true(poll_fd.fd >= 0);
+		while (us_io_reap(&f.io, &done, 1, 0) == 0) {
+			/* It may wake for nothing.  A limit of its own would not do: at its end poll(2) looks once more. */
+			alarm(20);
+			assert_int_equal(poll(&poll_fd, 1, -1), 1);
+			alarm(0);
+		}
+		assert_ptr_equal(done, &op);
+		assert_int_equal(op.res, 1);
+		assert_int_equal(byte, 'x');
+		pthread_join(writer, NULL);
+	}
+	close(ends[0]);
+	close(ends[1]);
+	fixture_fini(&f);
 }
 
 int main(void)
@@ -222,7 +368,12 @@ int main(void)
 		cmocka_unit_test(test_inline),
 		cmocka_unit_test(test_async),
 		cmocka_unit_test(test_sync),
+		cmocka_unit_test(test_auto),
+		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_set_kinds),
+		cmocka_unit_test(test_forced_kinds),
 		cmocka_unit_test(test_no_ring),
+		cmocka_unit_test(test_wakes),
 	};
 
 	return cmocka_run_group_tests_name("sys/io", tests, NULL, NULL);

@@ -50,7 +50,7 @@ static void test_new(void **state)
 	assert_int_equal(us_listing_bytes(listing), 0);
 	assert_int_equal(atomic_load(&listing->refs), 1);
 	assert_false(atomic_load(&listing->shared));
-	us_listing_sort(listing);
+	us_listing_sort(listing, USYNC_ORDER_INODE);
 	assert_int_equal(listing->nr_entries, 0);
 	us_listing_free(listing);
 }
@@ -116,7 +116,7 @@ static void test_sort(void **state)
 		assert_int_equal(us_listing_add(listing, number_of(i), (uint8_t)(i % 16), name,
 		                                i % 3 == 0 ? dst_name : NULL), 0);
 	}
-	us_listing_sort(listing);
+	us_listing_sort(listing, USYNC_ORDER_INODE);
 	assert_int_equal(listing->nr_entries, ENTRIES_NR);
 	for (size_t n = 0; n < ENTRIES_NR; n++) {
 		const struct us_entry *entry = &listing->entries[n];

@@ -96,7 +96,7 @@ static void test_every_option(void **state)
 	}
 }
 
-/** The words of --io, and --sync, of which the last one counts. */
+/** The words of --io and --order, and --sync, of which the last one counts. */
 static void test_io(void **state)
 {
 	static const struct {
@@ -108,12 +108,20 @@ static void test_io(void **state)
 		{"--sync a b", USYNC_IO_SYNC},              {"--sync --io=inline a b", USYNC_IO_INLINE},
 		{"--io=inline --sync a b", USYNC_IO_SYNC},
 	};
+	static const char *const orders[] = {"auto", "inode", "extent", "name", "none"};
 	struct opts opts;
 
 	(void)state;
 	for (size_t i = 0; i < unit_nr(rows); i++) {
 		parse_right(&opts, rows[i].line);
 		assert_int_equal(opts.job.io, rows[i].io);
+	}
+	for (size_t i = 0; i < unit_nr(orders); i++) {
+		char line[32];
+
+		snprintf(line, sizeof(line), "--order=%s a b", orders[i]);
+		parse_right(&opts, line);
+		assert_int_equal(opts.job.order, i);
 	}
 	parse_right(&opts, "--splice --no-splice a b");
 	assert_int_equal(opts.job.copy, USYNC_COPY_RW);
@@ -141,6 +149,31 @@ static void test_operands(void **state)
 	parse_right(&opts, "- -- --");
 	assert_string_equal(opts.sources[0], "-");
 	assert_string_equal(opts.destination, "--");
+}
+
+/** A verb is the first operand, wherever options stand; in any other place, and after "--", it is a name. */
+static void test_verb(void **state)
+{
+	struct opts opts;
+
+	(void)state;
+	parse_right(&opts, "verify a b");
+	assert_int_equal(opts.verb, OPTS_VERB_VERIFY);
+	parse_right(&opts, "-a -j 4 verify a b");
+	assert_int_equal(opts.verb, OPTS_VERB_VERIFY);
+	assert_int_equal(opts.nr_sources, 1);
+	assert_string_equal(opts.sources[0], "a");
+	assert_string_equal(opts.destination, "b");
+	assert_true(opts.job.dry_run);
+	parse_right(&opts, "-a ./verify b");
+	assert_int_equal(opts.verb, OPTS_VERB_COPY);
+	parse_right(&opts, "-a -- verify b");
+	assert_int_equal(opts.verb, OPTS_VERB_COPY);
+	assert_string_equal(opts.sources[0], "verify");
+	parse_right(&opts, "a verify b");
+	assert_int_equal(opts.verb, OPTS_VERB_COPY);
+	assert_int_equal(opts.nr_sources, 2);
+	assert_false(opts.job.dry_run);
 }
 
 /** Help and version win over missing operands and over mistakes that come later. */
@@ -185,6 +218,8 @@ static void test_mistakes(void **state)
 		{"-c 1T a b", "1T", "64M"},
 		{"--io=fast a b", "fast", "inline"},
 		{"--io= a b", "io", "inline"},
+		{"--order=size a b", "size", "extent"},
+		{"--order= a b", "order", "extent"},
 		{"--verbose=yes a b", "--verbose", "no value"},
 		{"--sync=1 a b", "--sync", "no value"},
 		{"a b -j", "jobs", "1024"},
@@ -265,7 +300,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),  cmocka_unit_test(test_every_option),
-		cmocka_unit_test(test_io),        cmocka_unit_test(test_operands),
+		cmocka_unit_test(test_io),        cmocka_unit_test(test_operands), cmocka_unit_test(test_verb),
 		cmocka_unit_test(test_help),      cmocka_unit_test(test_mistakes),
 		cmocka_unit_test(test_help_text), cmocka_unit_test(test_mistake_quoted),
 	};

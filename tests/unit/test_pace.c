@@ -26,11 +26,12 @@ static struct us_worker *worker;
 static int setup(void **state)
 {
 	(void)state;
-	job = calloc(1, sizeof(*job));
+	job = aligned_alloc(_Alignof(struct usync_job), sizeof(*job));
 	worker = aligned_alloc(_Alignof(struct us_worker), sizeof(*worker));
 	if (job == NULL || worker == NULL) {
 		return -1;
 	}
+	memset(job, 0, sizeof(*job));
 	memset(worker, 0, sizeof(*worker));
 	worker->job = job;
 	return 0;

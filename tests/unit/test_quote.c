@@ -20,7 +20,32 @@ static const struct {
 	{"\033[31m", "\\033[31m"},
 	{"\001\037\177", "\\001\\037\\177"},
 	{"a\\nb", "a\\\\nb"},
-	{"caf\xc3\xa9 \xff\xfe", "caf\xc3\xa9 \xff\xfe"},
+	{"caf\xc3\xa9 \xff\xfe", "caf\xc3\xa9 \\377\\376"},
+	/* Readable names of many scripts, with the joiners and the selector that they need. */
+	{"\xe6\x97\xa5\xe6\x9c\xac", "\xe6\x97\xa5\xe6\x9c\xac"},
+	{"\xd9\x85\xdb\x8c\xe2\x80\x8c\xd8\xae", "\xd9\x85\xdb\x8c\xe2\x80\x8c\xd8\xae"},
+	{"\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x94\xac\xef\xb8\x8f",
+	 "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x94\xac\xef\xb8\x8f"},
+	/* C1 controls: as bytes, of which 0x9b begins a terminal's control sequence, and as characters. */
+	{"\x9b" "31m\x80\x9f", "\\23331m\\200\\237"},
+	{"\xc2\x9b" "31m", "\\302\\23331m"},
+	{"\xc2\xa0", "\xc2\xa0"},
+	/* "gpj.exe" shown as "exe.jpg"; isolates; a mark of direction; what has no width; a new line of another kind. */
+	{"\xe2\x80\xae" "gpj.exe", "\\342\\200\\256gpj.exe"},
+	{"\xe2\x81\xa6" "a\xe2\x81\xa9", "\\342\\201\\246a\\342\\201\\251"},
+	{"\xe2\x80\x8f\xd8\x9c", "\\342\\200\\217\\330\\234"},
+	{"a\xe2\x80\x8b\xc2\xad\xef\xbb\xbf" "b", "a\\342\\200\\213\\302\\255\\357\\273\\277b"},
+	{"a\xe2\x80\xa8" "b", "a\\342\\200\\250b"},
+	{"\xf3\xa0\x81\x81", "\\363\\240\\201\\201"},
+	/* No characters: longer than need be, a surrogate, above the last one, cut short, in the middle of one. */
+	{"\xc0\xaf", "\\300\\257"},
+	{"\xe0\x80\xaf", "\\340\\200\\257"},
+	{"\xed\xa0\x80", "\\355\\240\\200"},
+	{"\xf4\x90\x80\x80", "\\364\\220\\200\\200"},
+	{"\xf5\x80\x80\x80", "\\365\\200\\200\\200"},
+	{"\xe6\x97", "\\346\\227"},
+	{"\xe6\x97x", "\\346\\227x"},
+	{"\xa5\xf4\x8f\xbf\xbf", "\\245\xf4\x8f\xbf\xbf"},
 };
 
 /** Each name in its escaped form, and the length of that. */
@@ -35,7 +60,7 @@ static void test_rows(void **state)
 	}
 }
 
-/** No byte below a space and no DEL comes through, and no two names look the same. */
+/** No byte but printable ASCII comes through alone, and no two names look the same. */
 static void test_every_byte(void **state)
 {
 	char quoted[256][8];
@@ -46,7 +71,7 @@ static void test_every_byte(void **state)
 
 		us_quote(quoted[byte], sizeof(quoted[byte]), name);
 		for (const char *p = quoted[byte]; *p != '\0'; p++) {
-			assert_true((unsigned char)*p >= 0x20 && *p != 0x7f);
+			assert_in_range((unsigned char)*p, 0x20, 0x7e);
 		}
 		for (int other = 1; other < byte; other++) {
 			assert_string_not_equal(quoted[byte], quoted[other]);
@@ -71,6 +96,13 @@ static void test_cut(void **state)
 	assert_int_equal(us_quote(out, 1, "abc"), 3);
 	assert_string_equal(out, "");
 	assert_int_equal(us_quote(NULL, 0, "abc"), 3);
+	/* A character is not cut, nor is what comes behind one that had no room. */
+	assert_int_equal(us_quote(out, 3, "a\xc3\xa9" "b"), 4);
+	assert_string_equal(out, "a");
+	assert_int_equal(us_quote(out, 4, "a\xc3\xa9" "b"), 4);
+	assert_string_equal(out, "a\xc3\xa9");
+	assert_int_equal(us_quote(out, 12, "\xe2\x80\xae" "b"), 13);
+	assert_string_equal(out, "");
 }
 
 /** The stream form writes the same, and reports a stream that fails. */

@@ -158,14 +158,20 @@ static void test_options(void **state)
 		{.version = 0},
 		{.version = USYNC_OPTIONS_VERSION + 1},
 		{.version = USYNC_OPTIONS_VERSION, .jobs = USYNC_JOBS_MAX + 1},
+		{.version = USYNC_OPTIONS_VERSION, .compress = USYNC_COMPRESS_MAX + 1},
 		{.version = USYNC_OPTIONS_VERSION, .queue_depth = USYNC_QUEUE_DEPTH_MAX + 1},
 		{.version = USYNC_OPTIONS_VERSION, .chunk_size = USYNC_CHUNK_MIN - 1},
 		{.version = USYNC_OPTIONS_VERSION, .chunk_size = USYNC_CHUNK_MAX + 1},
 		{.version = USYNC_OPTIONS_VERSION, .io = USYNC_IO_SYNC + 1},
-		{.version = USYNC_OPTIONS_VERSION, .copy = USYNC_COPY_SPLICE + 1},
+		{.version = USYNC_OPTIONS_VERSION, .order = USYNC_ORDER_NONE + 1},
+		{.version = USYNC_OPTIONS_VERSION, .copy = USYNC_COPY_CFR + 1},
 		{.version = USYNC_OPTIONS_VERSION, .chown_user = true, .chown_uid = UINT32_MAX},
 		{.version = USYNC_OPTIONS_VERSION, .chown_group = true, .chown_gid = UINT32_MAX},
 		{.version = USYNC_OPTIONS_VERSION, .reflink = USYNC_REFLINK_ALWAYS, .sparse = USYNC_SPARSE_NEVER},
+		{.version = USYNC_OPTIONS_VERSION, .copy = USYNC_COPY_REFLINK, .sparse = USYNC_SPARSE_ALWAYS},
+		{.version = USYNC_OPTIONS_VERSION, .copy = USYNC_COPY_REFLINK, .reflink = USYNC_REFLINK_NEVER},
+		{.version = USYNC_OPTIONS_VERSION, .copy = USYNC_COPY_RW, .reflink = USYNC_REFLINK_ALWAYS},
+		{.version = USYNC_OPTIONS_VERSION, .large_size = USYNC_LARGE_MIN - 1},
 	};
 	const char *source = "a";
 	struct usync_job *job;
@@ -248,6 +254,38 @@ static void test_two_jobs(void **state)
 	assert_int_equal(shell("diff -r --no-dereference one two"), 0);
 }
 
+/** How long calls took is known by their names, in the forced modes with the way that was asked for. */
+static void test_latencies(void **state)
+{
+	(void)state;
+	for (enum usync_io io = USYNC_IO_AUTO; io <= USYNC_IO_SYNC; io++) {
+		struct usync_latency latencies[USYNC_LATENCIES_MAX];
+		struct usync_options options = USYNC_OPTIONS_INIT;
+		struct usync_job *job;
+		bool has_create = false;
+		size_t nr;
+
+		options.io = io;
+		assert_int_equal(shell("rm -rf timed"), 0);
+		job = new_job(&options, in_scratch("src"), in_scratch("timed"));
+		assert_int_equal(usync_job_latencies(job, latencies), 0);
+		assert_int_equal(usync_job_run(job), 0);
+		nr = usync_job_latencies(job, latencies);
+		assert_in_range(nr, 4, USYNC_LATENCIES_MAX);
+		for (size_t i = 0; i < nr; i++) {
+			assert_true(latencies[i].measured > 0);
+			assert_in_range(latencies[i].median_ns, 1, latencies[i].tail_ns);
+			if (strcmp(latencies[i].call, "create") == 0) {
+				has_create = true;
+				assert_string_equal(latencies[i].side, "destination");
+				assert_true(io == USYNC_IO_AUTO || io == USYNC_IO_ASYNC || !latencies[i].is_async);
+			}
+		}
+		assert_true(has_create);
+		usync_job_free(job);
+	}
+}
+
 /** Descriptors that are open after a job were open before it. */
 static void test_no_descriptor_kept(void **state)
 {
@@ -288,6 +326,7 @@ int main(void)
 		cmocka_unit_test(test_cannot_start),
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_two_jobs),
+		cmocka_unit_test(test_latencies),
 		cmocka_unit_test(test_nothing_to_free),
 		cmocka_unit_test(test_no_descriptor_kept),
 	};

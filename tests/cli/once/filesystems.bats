@@ -34,11 +34,44 @@ copy_and_judge() {
 	same_archive from/zoo from/back
 	[ "$(du -sk from/back/holes | cut -f1)" -lt 200 ]
 	# Within it: blocks may be shared.
-	run -0 --separate-stderr us -a to/sync to/again
+	run -0 --separate-stderr us --order=inode --io=inline -a to/sync to/again
 	[ -z "$stderr" ]
 	same_archive from/zoo to/again
 	[ "$(du -sk to/again/holes | cut -f1)" -lt 200 ]
+	each_way_and_judge
 	user_copy_and_judge
+}
+
+# Each way of copying, with ranges of 8K; from the other file system, and within this one.
+each_way_and_judge() {
+	local way order
+	head -c 300001 /dev/urandom >from/zoo/large
+	for way in rw splice cfr; do
+		run -0 --separate-stderr us --copy=$way --large=4K -c 4K -a from/zoo "to/$way"
+		[ -z "$stderr" ]
+		same_archive from/zoo "to/$way"
+		no_temporaries "to/$way"
+		[ "$(du -sk "to/$way/holes" | cut -f1)" -lt 200 ]
+	done
+	# The order is a matter of the file system that is read: each is taken here or above.
+	run -0 --separate-stderr us --order=name --io=sync --copy=cfr --large=4K -c 4K -a to/rw to/cfr-within
+	same_archive from/zoo to/cfr-within
+	for order in extent none; do
+		run -0 --separate-stderr us --order=$order --io=async --copy=splice --large=4K -c 4K -a to/rw from/$order
+		[ -z "$stderr" ]
+		same_archive from/zoo from/$order
+		rm -rf from/$order
+	done
+	if cp --reflink=always to/rw/large to/probe 2>/dev/null; then
+		run -0 --separate-stderr us --copy=reflink -a to/rw to/reflink
+		same_archive from/zoo to/reflink
+	else
+		run -23 --separate-stderr us --copy=reflink -a to/rw to/reflink
+		[[ $stderr == *'/large: reflink: '* ]]
+		[ ! -e to/reflink/large ]
+	fi
+	rm -rf from/zoo/large to/rw to/splice to/cfr to/cfr-within to/reflink to/probe
+	touch -d 2001-01-01 from/zoo
 }
 
 # The same of a zoo that belongs to an ordinary user, made by him.
@@ -79,6 +112,52 @@ user_copy_and_judge() {
 @test "tmpfs" {
 	mount_tmpfs to size=300M
 	copy_and_judge
+}
+
+# A smaller zoo, for each call takes its time there.
+@test "FUSE" {
+	mkdir below
+	mount_image ext4 below 300M
+	mount_passfs below to
+	rm -rf from/zoo
+	mkzoo -a -s from/zoo >/dev/null
+	rm -f from/zoo/links/long
+	touch -d 2001-01-01 from/zoo/links
+	copy_and_judge
+}
+
+# How many workers a copy gets.
+workers_of() {
+	run -0 --separate-stderr us -v "$@"
+	[[ $stderr =~ jobs=([0-9]+)' queue-depth' ]]
+	workers=${BASH_REMATCH[1]}
+}
+
+@test "on Btrfs, and where blocks are shared on XFS, there are no more workers than processors" {
+	local few many
+	few=$(nproc)
+	many=$((few * 3 > 32 ? 32 : few * 3))
+	few=$((few < 2 ? 2 : few > 32 ? 32 : few))
+	mount_image btrfs btrfs 200M
+	mount_image xfs xfs 320M
+	workers_of from/zoo/names btrfs/names
+	[ "$workers" -eq "$few" ]
+	workers_of btrfs/names btrfs/names-again
+	[ "$workers" -eq "$few" ]
+	workers_of -j 5 btrfs/names btrfs/five
+	[ "$workers" -eq 5 ]
+	workers_of from/zoo/names from/names
+	[ "$workers" -eq "$many" ]
+	workers_of from/zoo/names xfs/names
+	[ "$workers" -eq "$many" ]
+	workers_of xfs/names xfs/names-again
+	[ "$workers" -eq "$few" ]
+	workers_of --reflink=never xfs/names xfs/never
+	[ "$workers" -eq "$many" ]
+	workers_of btrfs/names xfs/other
+	[ "$workers" -eq "$many" ]
+	same_tree from/zoo/names xfs/never
+	same_tree from/zoo/names btrfs/names-again
 }
 
 @test "the largest attribute value that XFS takes" {

@@ -36,6 +36,12 @@ mistakes() {
 -q 0 src dst|--queue-depth|from 1 to
 --io=uring src dst|uring|auto, inline, async, sync
 --quiet=1 src dst|--quiet|no value
+--splice=1 src dst|--splice|no value
+--checksum-file= src dst|--checksum-file: '' is not valid|--help
+--log-file|--log-file: its value is missing|--help
+--copy=cfr src host:dst|--copy=cfr|copies on one machine
+--copy=reflink src host:dst|--copy=reflink|copies on one machine
+--reflink=always src host:dst|--reflink=always|copies on one machine
 src|destination|--help
 END
 }

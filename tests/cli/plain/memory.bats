@@ -34,3 +34,18 @@ peak() {
 	same_tree wide copy
 	[ "$memory" -le 65536 ]
 }
+
+@test "64 MiB of address space are enough, with a journal, and in each mode" {
+	mkdir -p src/d{1..40}
+	for d in src/d*; do
+		(cd "$d" && seq 1 500 | xargs touch && printf x >some)
+	done
+	head -c 20M /dev/urandom >src/large
+	for mode in inline async sync; do
+		rm -rf dst
+		(ulimit -v 65536 && "$US_BIN" --io=$mode --quiet -a --resume=journal --fsync src dst)
+		same_archive src dst
+		(ulimit -v 65536 && "$US_BIN" --io=$mode --quiet -a --verify --checksum --delete src dst)
+		same_archive src dst
+	done
+}

@@ -1,85 +1,50 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bound: the least that a copy of a tree costs this kernel.
+ * bound: the least that a part of a copy costs this kernel.
  *
- * It lists SOURCE's regular files and their sizes first, then makes the directories, and only
- * then, with THREADS threads, creates, writes and closes files of the same names and sizes.  It
- * reads no contents, keeps no attribute, and makes no link.  The bound is the time of that last
- * phase alone; the time of the other two is printed beside it.
+ *	bound read SOURCE            list the directories; open, read and close each regular file
+ *	bound make SOURCE TARGET     make directories and files of the same names and sizes: create, write, close
+ *	bound clone SOURCE TARGET    list and make the directories; open, create, FICLONE, close both
+ *	bound stat SOURCE TARGET     list the source's directories; one statx for each name on either side
+ *	bound replace SOURCE TARGET  the same, and where size or mtime differ create, write, close, rename over
  *
- * The work is cut into runs of at most RUN files of one directory: a directory of that size or
- * less belongs to one thread, so that threads seldom wait for each other at a directory's lock; a
- * larger one is shared.
+ * Each does that and nothing else, in several threads.  What make has to know of SOURCE it finds out before its time
+ * begins; in all other modes the walk counts, for whoever reads or compares a tree has to list it, too.  Prints the
+ * seconds (bound_s), the processor time in them (cpu_s), and how much was done.
  */
-#include <dirent.h>
-#include <errno.h>
+#include "bound.h"
+
+#include "tree.h"
+
 #include <fcntl.h>
 #include <getopt.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#define RUN         1024u
-#define THREADS_MAX 64u
-/** Bytes of one write; small enough to stay in the processor's cache. */
-#define PIECE_BYTES (256u << 10)
-
-/** One regular file. */
-struct file {
-	char *name;
-	uint64_t size;
-	uint64_t ino;
+struct mode {
+	const char *name;
+	void (*run)(int source, int target);
+	bool has_target;
+	bool makes_target;
 };
 
-/** One directory, and where its files stand in the list. */
-struct dir {
-	char *path; /**< From the source's root; "." for the root itself. */
-	size_t first;
-	size_t nr;
+static const struct mode modes[] = {
+	{"read", bound_read, false, false}, {"make", bound_make, true, true},
+	{"clone", bound_clone, true, true}, {"stat", bound_stat, true, false},
+	{"replace", bound_replace, true, false},
 };
 
-/** A piece of work: files FIRST to FIRST + NR - 1, all of directory DIR. */
-struct run {
-	size_t dir;
-	size_t first;
-	size_t nr;
-};
+struct bound_options options = {.threads = 6, .batch = 64};
+atomic_ulong files_nr, bytes_nr, dirs_nr, others_nr;
+static double wall_s, cpu_s;
 
-static struct file *files;
-static struct dir *dirs;
-static struct run *runs;
-static size_t files_nr, dirs_nr, runs_nr;
-static atomic_size_t next_run;
-static bool set_times;
-static int target_fd;
-static char data[PIECE_BYTES];
-
-/** Print what failed and end the program. */
-static void fail(const char *what, const char *path)
-{
-	fprintf(stderr, "bound: %s: %s: %s\n", path, what, strerror(errno));
-	exit(1);
-}
-
-/** Make room for one more element in a list of NR; it doubles at each power of two. */
-static void *grow(void *list, size_t nr, size_t element_bytes)
-{
-	if ((nr & (nr - 1)) != 0) {
-		return list;
-	}
-	list = reallocarray(list, nr ? nr * 2 : 1, element_bytes);
-	if (!list) {
-		fail("realloc", "list");
-	}
-	return list;
-}
+/** What is written, in writes of that size: small enough to stay in the processor's cache. */
+static char data[256u << 10];
 
 /** Seconds on the monotonic clock. */
 static double now(void)
@@ -90,223 +55,105 @@ static double now(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-/** Add a directory to the list, which owns PATH from now on. */
-static void add_dir(char *path)
+/** Seconds of processor time of this process. */
+static double cpu_now(void)
 {
-	dirs = grow(dirs, dirs_nr, sizeof(*dirs));
-	dirs[dirs_nr++] = (struct dir){.path = path};
+	struct rusage use;
+
+	getrusage(RUSAGE_SELF, &use);
+	return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
+	       (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6;
 }
 
-/** Add one entry of an open directory to the lists. */
-static void add_entry(int fd, const char *parent, const char *name)
+void clock_start(void)
 {
-	struct stat st;
-	char *path;
-
-	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
-		fail("stat", name);
-	}
-	if (S_ISDIR(st.st_mode)) {
-		if (asprintf(&path, "%s/%s", parent, name) < 0) {
-			fail("malloc", name);
-		}
-		add_dir(path);
-	} else if (S_ISREG(st.st_mode)) {
-		files = grow(files, files_nr, sizeof(*files));
-		files[files_nr++] =
-			(struct file){strdup(name), (uint64_t)st.st_size, (uint64_t)st.st_ino};
-		if (!files[files_nr - 1].name) {
-			fail("malloc", name);
-		}
-	}
+	wall_s = now();
+	cpu_s = cpu_now();
 }
 
-/** Order by inode number, as a copier that reads the files in their order on the disk would. */
-static int by_ino(const void *a, const void *b)
+void clock_stop(void)
 {
-	const struct file *x = a, *y = b;
-
-	return x->ino < y->ino ? -1 : x->ino > y->ino;
+	wall_s = now() - wall_s;
+	cpu_s = cpu_now() - cpu_s;
 }
 
-/** List the files of directory number DIR, and add the directories in it to the end of the list. */
-static void walk_dir(int source_fd, size_t dir)
+void write_bytes(int fd, uint64_t size, const char *name)
 {
-	const char *path = dirs[dir].path;
-	int fd = openat(source_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
-
-	if (!stream) {
-		fail("open", path);
-	}
-	dirs[dir].first = files_nr;
-	while ((entry = readdir(stream))) {
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
-			add_entry(fd, path, entry->d_name);
-		}
-	}
-	closedir(stream);
-	dirs[dir].nr = files_nr - dirs[dir].first;
-	if (dirs[dir].nr) {
-		qsort(files + dirs[dir].first, dirs[dir].nr, sizeof(*files), by_ino);
-	}
-}
-
-/** Cut the files of directory number DIR into runs. */
-static void cut_dir(size_t dir)
-{
-	size_t first = dirs[dir].first, left = dirs[dir].nr;
-
-	while (left) {
-		size_t nr = left < RUN ? left : RUN;
-
-		runs = grow(runs, runs_nr, sizeof(*runs));
-		runs[runs_nr++] = (struct run){dir, first, nr};
-		first += nr;
-		left -= nr;
-	}
-}
-
-/** Create, write and close one file. */
-static void make_file(int dirfd, const struct file *file)
-{
-	int fd = openat(dirfd, file->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-
-	if (fd < 0) {
-		fail("create", file->name);
-	}
-	for (uint64_t left = file->size; left;) {
-		ssize_t n = write(fd, data, left < PIECE_BYTES ? (size_t)left : PIECE_BYTES);
+	while (size > 0) {
+		ssize_t n = write(fd, data, size < sizeof(data) ? (size_t)size : sizeof(data));
 
 		if (n <= 0) {
-			fail("write", file->name);
+			fail("write", name);
 		}
-		left -= (uint64_t)n;
+		size -= (uint64_t)n;
 	}
-	if (set_times) {
-		const struct timespec times[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
-
-		if (futimens(fd, times) != 0) {
-			fail("utimens", file->name);
-		}
-	}
-	if (close(fd) != 0) {
-		fail("close", file->name);
-	}
-}
-
-/** A thread: take the next run until there is none. */
-static void *work(void *unused)
-{
-	(void)unused;
-	for (;;) {
-		size_t i = atomic_fetch_add(&next_run, 1);
-		int dirfd;
-
-		if (i >= runs_nr) {
-			return NULL;
-		}
-		dirfd = openat(target_fd, dirs[runs[i].dir].path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (dirfd < 0) {
-			fail("open", dirs[runs[i].dir].path);
-		}
-		for (size_t k = 0; k < runs[i].nr; k++) {
-			make_file(dirfd, &files[runs[i].first + k]);
-		}
-		close(dirfd);
-	}
-}
-
-/** Make TARGET and all directories below it. */
-static void make_dirs(const char *target)
-{
-	if (mkdir(target, 0755) != 0) {
-		fail("mkdir", target);
-	}
-	target_fd = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (target_fd < 0) {
-		fail("open", target);
-	}
-	for (size_t i = 1; i < dirs_nr; i++) {
-		if (mkdirat(target_fd, dirs[i].path, 0755) != 0) {
-			fail("mkdir", dirs[i].path);
-		}
-	}
-}
-
-/** Make all files; returns the seconds it took. */
-static double make_files(unsigned threads_nr)
-{
-	pthread_t threads[THREADS_MAX];
-	double begin = now();
-
-	for (unsigned i = 0; i < threads_nr; i++) {
-		errno = pthread_create(&threads[i], NULL, work, NULL);
-		if (errno) {
-			fail("create", "thread");
-		}
-	}
-	for (unsigned i = 0; i < threads_nr; i++) {
-		pthread_join(threads[i], NULL);
-	}
-	return now() - begin;
-}
-
-/** List all of SOURCE. */
-static void walk(const char *source)
-{
-	int source_fd = open(source, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	char *root = strdup(".");
-
-	if (source_fd < 0 || !root) {
-		fail("open", source);
-	}
-	add_dir(root);
-	for (size_t i = 0; i < dirs_nr; i++) {
-		walk_dir(source_fd, i);
-		cut_dir(i);
-	}
-	close(source_fd);
 }
 
 /** Say how the program is used, and end it. */
-static void usage(void)
+static _Noreturn void usage(void)
 {
-	fputs("Usage: bound [-t THREADS] [-m] SOURCE TARGET\n"
-	      "  -t THREADS  1 to 64 (default 4)\n"
-	      "  -m          also set each file's times, as a copier has to\n",
+	fputs("Usage: bound [-t THREADS] [-b BATCH] [-m] read SOURCE\n"
+	      "       bound [-t THREADS] [-m] make|clone|stat|replace SOURCE TARGET\n"
+	      "  -t THREADS  1 to 64 (default 6)\n"
+	      "  -b BATCH    read: files read by one call, on a ring; 0: by plain calls (default 64, at most 1024)\n"
+	      "  -m          make: set each file's times, too\n",
 	      stderr);
 	exit(2);
 }
 
+/** The value of an option, at most MAX. */
+static unsigned number(const char *text, unsigned long max)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (end == text || *end || value > max) {
+		usage();
+	}
+	return (unsigned)value;
+}
+
+/** The mode of that name. */
+static const struct mode *find_mode(const char *name)
+{
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		if (name && strcmp(name, modes[i].name) == 0) {
+			return &modes[i];
+		}
+	}
+	usage();
+}
+
 int main(int argc, char **argv)
 {
-	unsigned threads_nr = 4;
-	double begin, walk_s, dirs_s, files_s;
+	const struct mode *mode;
+	int target = -1;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "t:m")) != -1) {
+	while ((opt = getopt(argc, argv, "t:b:m")) != -1) {
 		if (opt == 't') {
-			threads_nr = (unsigned)strtoul(optarg, NULL, 10);
+			options.threads = number(optarg, THREADS_MAX);
+		} else if (opt == 'b') {
+			options.batch = number(optarg, 1024);
 		} else if (opt == 'm') {
-			set_times = true;
+			options.times = true;
 		} else {
 			usage();
 		}
 	}
-	if (argc - optind != 2 || threads_nr < 1 || threads_nr > THREADS_MAX) {
+	mode = find_mode(argv[optind]);
+	if (argc - optind != (mode->has_target ? 3 : 2) || options.threads == 0) {
 		usage();
 	}
+	if (mode->makes_target && mkdir(argv[optind + 2], 0755) != 0) {
+		fail("mkdir", argv[optind + 2]);
+	}
+	if (mode->has_target) {
+		target = open_dir(AT_FDCWD, argv[optind + 2]);
+	}
 	memset(data, 0xa5, sizeof(data));
-	begin = now();
-	walk(argv[optind]);
-	walk_s = now() - begin;
-	begin = now();
-	make_dirs(argv[optind + 1]);
-	dirs_s = now() - begin;
-	files_s = make_files(threads_nr);
-	printf("files_s=%.3f dirs_s=%.3f walk_s=%.3f files=%zu dirs=%zu threads=%u\n", files_s,
-	       dirs_s, walk_s, files_nr, dirs_nr, threads_nr);
+	mode->run(open_dir(AT_FDCWD, argv[optind + 1]), target);
+	printf("bound_s=%.3f cpu_s=%.3f files=%lu bytes=%lu dirs=%lu others=%lu threads=%u\n", wall_s, cpu_s, files_nr,
+	       bytes_nr, dirs_nr, others_nr, options.threads);
 	return 0;
 }

@@ -5,7 +5,7 @@
 # measured.
 
 declare -A SETTLED
-SRC_LOOP=
+declare -A SRC_LOOP
 
 # Stop early where the disk is too small.
 need_gib()
@@ -44,29 +44,47 @@ make_linux()
 	sync
 }
 
-# The source of the limited row: s4k again, on a loop device of its own.  A limit on a disk counts
-# requests before that disk merges them; the loop device merges them first.
-mount_limited()
+# 100,000 small files and 4 large ones.
+make_mixed()
 {
-	local image=$DIR/limited.img
-	[ -z "$SRC_LOOP" ] || return 0
-	[ -f "$image" ] || need_gib 3
-	make_image "$image" 2048
-	SRC_LOOP=$(attach "$image") || exit 1
-	if ! mount_fs "$SRC_LOOP" "$DIR/limited" 2>/dev/null; then
-		make_fs "$SRC_LOOP"
-		mount_fs "$SRC_LOOP" "$DIR/limited" || die "cannot mount $SRC_LOOP"
+	rm -rf "$DIR/src/mixed.part"
+	mkdir "$DIR/src/mixed.part"
+	make_tree s4k "$DIR/src/mixed.part/small"
+	make_tree four "$DIR/src/mixed.part/large"
+	mv "$DIR/src/mixed.part" "$DIR/src/mixed"
+}
+
+# A source on a file system of its own, mounted on DIR/NAME: source_image NAME FILE-SYSTEM MIB DATA-SET.
+source_image()
+{
+	local name=$1 fs=$2 mib=$3 data=$4
+	local image=$DIR/$name.img
+	if [ -z "${SRC_LOOP[$name]:-}" ]; then
+		mkdir -p "$DIR/$name"
+		[ -f "$image" ] || need_gib 3
+		make_image "$image" "$mib"
+		SRC_LOOP[$name]=$(attach "$image") || exit 1
+		if ! mount_fs "$fs" "${SRC_LOOP[$name]}" "$DIR/$name" 2>/dev/null; then
+			make_fs "$fs" "${SRC_LOOP[$name]}"
+			mount_fs "$fs" "${SRC_LOOP[$name]}" "$DIR/$name" || die "cannot mount ${SRC_LOOP[$name]}"
+		fi
 	fi
-	[ -d "$DIR/limited/s4k" ] || make_tree s4k "$DIR/limited/s4k"
+	[ -d "$DIR/$name/$data" ] || make_tree "$data" "$DIR/$name/$data"
+	SRC=$DIR/$name/$data
 }
 
 # prepare DATA-SET: sets SRC to its tree and SUM to the number and bytes of its files.
 prepare()
 {
 	case $1 in
-	limited)
-		mount_limited
-		SRC=$DIR/limited/s4k
+	# A limit on a disk counts requests before that disk merges them; a loop device merges them first.
+	limited) source_image limited ext4 2048 s4k ;;
+	xfs | btrfs) source_image "$1" "$1" 2048 s4k ;;
+	inxfs) source_image xfs xfs 2048 s4k ;;
+	inbtrfs) source_image btrfs btrfs 2048 s4k ;;
+	mixed)
+		SRC=$DIR/src/mixed
+		[ -d "$SRC" ] || make_mixed
 		;;
 	linux)
 		SRC=$DIR/src/linux

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034,SC2154  # variables shared with the files beside it
 #
-# The destination file system, the caches, and one measurement.  Uses of run.sh: DIR, BIN, BINARY,
-# VS.
+# The destination file system, the caches, and one measurement.  Uses PROGRAM, and command.sh's DIR, BIN, BINARY, VS.
 
 DST_GIB=8
 DST_LOOP=
 CHILD=
 
-# Say what is wrong and stop; what was set up is undone by run.sh's trap.
+# Say what is wrong and stop; what was set up is undone by the caller's trap.
 die()
 {
-	echo "bench/run.sh: $*" >&2
+	echo "bench/$PROGRAM: $*" >&2
 	exit 1
 }
 
@@ -86,7 +85,7 @@ attach()
 	local loop
 	loop=$(losetup --find --show --direct-io=on "$1") || die "cannot attach $1 to a loop device"
 	[ "$(losetup -nO DIO "$loop" | tr -d ' ')" = 1 ] ||
-		echo "bench/run.sh: no direct I/O to $1: its writes go through the cache twice" >&2
+		echo "bench/$PROGRAM: no direct I/O to $1: its writes go through the cache twice" >&2
 	echo "$loop"
 }
 
@@ -112,28 +111,39 @@ release()
 	done
 }
 
-# A file system on LOOP.  Without nodiscard, mkfs would punch the image full of holes.
+# make_fs FILE-SYSTEM LOOP [OPTION]...: make one.  Nothing may be discarded: that would punch the image
+# full of holes.
 make_fs()
 {
-	local loop=$1
-	shift
-	mkfs.ext4 -qF -E nodiscard,lazy_itable_init=1,lazy_journal_init=1 "$@" "$loop" >/dev/null ||
-		die "mkfs.ext4 on $loop failed"
+	local fs=$1 loop=$2
+	shift 2
+	case $fs in
+	ext4) mkfs.ext4 -qF -E nodiscard,lazy_itable_init=1,lazy_journal_init=1 "$@" "$loop" ;;
+	xfs) mkfs.xfs -qfK "$@" "$loop" ;;
+	btrfs) mkfs.btrfs -qfK "$@" "$loop" ;;
+	esac >/dev/null || die "mkfs.$fs on $loop failed"
 }
 
-# Mount it.  The kernel must not zero the inode tables in the background: that would disturb what
-# is being timed, and punch holes into the image, too.
+# mount_fs FILE-SYSTEM LOOP DIR: mount it.  The kernel must neither zero the inode tables nor discard
+# anything in the background: that would disturb what is being timed, and punch holes into the image.
 mount_fs()
 {
-	mount -o noinit_itable "$1" "$2"
+	case $1 in
+	ext4) mount -t ext4 -o noinit_itable "$2" "$3" ;;
+	xfs) mount -t xfs "$2" "$3" ;;
+	btrfs) mount -t btrfs -o nodiscard "$2" "$3" ;;
+	tmpfs) mount -t tmpfs none "$3" ;; # In the place of the device.
+	esac
 }
 
-# The destination: made anew, mounted.
+# fresh_dst FILE-SYSTEM [OPTION]...: the destination, made anew and mounted.
 fresh_dst()
 {
+	local fs=$1
+	shift
 	unmount "$DIR/dst"
-	make_fs "$DST_LOOP" "$@"
-	mount_fs "$DST_LOOP" "$DIR/dst" || die "cannot mount $DST_LOOP"
+	make_fs "$fs" "$DST_LOOP" "$@"
+	mount_fs "$fs" "$DST_LOOP" "$DIR/dst" || die "cannot mount $DST_LOOP"
 }
 
 # Put the caches into the state that a row asks for.
@@ -165,15 +175,48 @@ measured()
 	exec "$BIN/measure" "$DIR/measured" "$@" >"$DIR/stdout" 2>"$DIR/stderr" 9>&-
 }
 
+# fio, reading all files of a data set and writing as much in a new one at the same time, past the cache.
+fio_command()
+{
+	local src=$1 files bytes
+	files=$(find "$src" -type f | sort | paste -sd:)
+	bytes=$(tree_sum "$src" | cut -d' ' -f2)
+	COMMAND=(fio --direct=1 --ioengine=io_uring --bs=1M --iodepth=8
+		--name=read --rw=read "--filename=$files" --file_service_type=sequential "--size=$bytes"
+		--name=write --rw=write "--filename=$DIR/dst/out" --fallocate=native "--filesize=$bytes" "--size=$bytes")
+}
+
 # The program that WHO stands for in a row of WORK, and how it names the two places, in COMMAND.
 set_command()
 {
-	local work=$1 who=$2 src=$3
+	local work=$1 who=$2 src=$3 cache=${4:-} bound=("$BIN/bound")
+	# Clones wait for each other's locks.
+	[ "$work" != reflink ] || bound+=(-t "$(nproc)")
+	[ -z "${BOUND_THREADS:-}" ] || bound+=(-t "$BOUND_THREADS")
+	# What is cached is read soonest by plain calls.
+	[ "$cache" != warm ] || bound+=(-b 0)
 	case $work:$who in
+	*:read) COMMAND=("${bound[@]}" read "$src") ;;
+	# Owner and mode come with the create, where root copies what is root's.
+	archive:make) COMMAND=("${bound[@]}" -m make "$src" "$DIR/dst/out") ;;
+	*:make) COMMAND=("${bound[@]}" make "$src" "$DIR/dst/out") ;;
+	again:bound | same:bound) COMMAND=("${bound[@]}" stat "$src" "$DIR/dst/out") ;;
+	changed:bound) COMMAND=("${bound[@]}" replace "$src" "$DIR/dst/out") ;;
+	reflink:bound) COMMAND=("${bound[@]}" clone "$DIR/dst/src" "$DIR/dst/out") ;;
+	copy:fio) fio_command "$src" ;;
+	copy:small | copy:large) COMMAND=("$BINARY" "$src/$who" "$DIR/dst/out") ;;
 	copy:cp) COMMAND=(cp -r "$src" "$DIR/dst/out") ;;
+	inline:cp) COMMAND=("$BINARY" --io=inline "$src" "$DIR/dst/out") ;;
+	inline:ours) COMMAND=("$BINARY" "$src" "$DIR/dst/out") ;;
+	inline:vs) COMMAND=("$VS" "$src" "$DIR/dst/out") ;;
+	reflink:cp) COMMAND=(cp -r --reflink=auto "$DIR/dst/src" "$DIR/dst/out") ;;
+	reflink:ours) COMMAND=("$BINARY" "$DIR/dst/src" "$DIR/dst/out") ;;
+	reflink:vs) COMMAND=("$VS" "$DIR/dst/src" "$DIR/dst/out") ;;
 	archive:cp) COMMAND=(cp -a "$src" "$DIR/dst/out") ;;
+	resume:cp) COMMAND=("$BINARY" "$src" "$DIR/dst/out") ;;
+	resume:ours) COMMAND=("$BINARY" --resume "$DIR/journal" "$src" "$DIR/dst/out") ;;
+	resume:vs) COMMAND=("$VS" --resume "$DIR/journal" "$src" "$DIR/dst/out") ;;
 	*:cp) COMMAND=(rsync -a "$src/" "$DIR/dst/out/") ;;
-	*:bound) COMMAND=("$BIN/bound" -t "$BOUND_THREADS" "$src" "$DIR/dst/out") ;;
 	copy:ours) COMMAND=("$BINARY" "$src" "$DIR/dst/out") ;;
 	same:ours) COMMAND=("$BINARY" -a --no-preserve=xattr,acl,links "$src" "$DIR/dst/out") ;;
 	same:vs) COMMAND=("$VS" -a --no-preserve=xattr,acl,links "$src" "$DIR/dst/out") ;;
@@ -183,11 +226,22 @@ set_command()
 	esac
 }
 
+# used_kib FILE-SYSTEM: what the destination's files take.  Btrfs tells data and metadata apart.
+used_kib()
+{
+	if [ "$1" = btrfs ]; then
+		btrfs filesystem df -k "$DIR/dst" | sed -n 's/^Data,.*used=\([0-9.]*\)KiB$/\1/p'
+	else
+		df -k --output=used "$DIR/dst" | tail -n 1
+	fi
+}
+
 # Fill the destination with a copy, of which WORK says how good it is.
 prepare_dst()
 {
 	local work=$1 src=$2
 	case $work in
+	reflink) "$BINARY" --quiet "$src" "$DIR/dst/src" || die "cannot prepare the destination" ;;
 	again | same | changed) "$BINARY" --quiet -a "$src" "$DIR/dst/out" || die "cannot prepare the destination" ;;
 	*) return 0 ;;
 	esac
@@ -199,43 +253,60 @@ prepare_dst()
 		done
 }
 
-# run_one ROW WHO CACHE SRC SUM WORK [MKFS-OPTION]...: one run of one program, added to the raw
-# figures.
+# run_one ROW WHO CACHE SRC SUM WORK FILE-SYSTEM [MKFS-OPTION]...: one run of one program, added to the
+# raw figures.
 run_one()
 {
-	local row=$1 who=$2 cache=$3 src=$4 sum=$5 work=$6 status=0 reads got
-	shift 6
-	set_command "$work" "$who" "$src"
-	[ "$who" != bound ] || cache=any
+	local row=$1 who=$2 cache=$3 src=$4 sum=$5 work=$6 fs=$7 status=0 reads used got
+	shift 7
+	set_command "$work" "$who" "$src" "$cache"
+	case $who in
+	small | large) sum=$(tree_sum "$src/$who") ;;
+	fio) sum="1 ${sum#* }" ;;
+	esac
 	lock
-	fresh_dst "$@"
+	fresh_dst "$fs" "$@"
+	rm -f "$DIR/journal"
 	prepare_dst "$work" "$src"
 	set_cache "$cache" "$src"
 	if [ "$work" != copy ] && [ "$cache" = warm ] && [ -d "$DIR/dst/out" ]; then
 		find "$DIR/dst/out" -printf '%s\n' >/dev/null
 	fi
+	used=$(used_kib "$fs")
 	reads=$(disk_reads "$DISK")
 	interruptible measured "${COMMAND[@]}" || status=$?
 	reads=$(($(disk_reads "$DISK") - reads))
-	got=$(tree_sum "$DIR/dst/out" 2>/dev/null)
+	if [ "$who" = read ]; then
+		got=$(told files)\ $(told bytes)
+	else
+		got=$(tree_sum "$DIR/dst/out" 2>/dev/null)
+	fi
+	sync -f "$DIR/dst"
+	used=$(awk -v now="$(used_kib "$fs")" -v then="$used" 'BEGIN {print now - then}')
 	unmount "$DIR/dst"
 	unlock
 	if [ "$status" -ne 0 ] || [ "$got" != "$sum" ]; then
-		echo "bench/run.sh: $row: $who: exit status $status; files, bytes: $got, not $sum" >&2
+		echo "bench/$PROGRAM: $row: $who: exit status $status; files, bytes: $got, not $sum" >&2
 		head -n 3 "$DIR/stderr" >&2
 		return 1
 	fi
-	record "$row" "$who" "$reads"
+	record "$row" "$who" "$reads" "$used"
 }
 
-# Add a run to the raw figures: row, who, wall, cpu, RSS in KiB, reads.
+# What bound has printed about itself: told NAME.
+told()
+{
+	tr ' ' '\n' <"$DIR/stdout" | sed -n "s/^$1=//p"
+}
+
+# Add a run to the raw figures: row, who, wall, cpu, RSS in KiB, reads, KiB that the destination grew by.
 record()
 {
 	local wall user sys rss
 	read -r wall user sys rss _ <"$DIR/measured"
-	if [ "$2" = bound ]; then
-		wall=$(sed -n 's/^files_s=\([0-9.]*\) .*/\1/p' "$DIR/stdout")
-	fi
-	awk -v w="$wall" -v u="$user" -v s="$sys" -v head="$1 $2" -v tail="$rss $3" \
+	case $2 in
+	read | make | bound) wall=$(told bound_s) user=$(told cpu_s) sys=0 ;;
+	esac
+	awk -v w="$wall" -v u="$user" -v s="$sys" -v head="$1 $2" -v tail="$rss $3 $4" \
 		'BEGIN {printf "%s %.3f %.3f %s\n", head, w, u + s, tail}' >>"$DIR/raw"
 }

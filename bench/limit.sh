@@ -54,7 +54,7 @@ clear_limit()
 		rmdir "$CGROUP" 2>/dev/null && break
 		sleep 0.3
 	done
-	[ ! -d "$CGROUP" ] || echo "bench/run.sh: cannot remove $CGROUP" >&2
+	[ ! -d "$CGROUP" ] || echo "bench/$PROGRAM: cannot remove $CGROUP" >&2
 	CGROUP=
 }
 
@@ -73,8 +73,8 @@ clear_stale_limit()
 timed_dd()
 {
 	lock
-	interruptible measured dd if="$SRC_LOOP" of=/dev/null iflag=direct bs="$1" count="$2" \
-		status=none || die "cannot read $SRC_LOOP: $(head -n 1 "$DIR/stderr")"
+	interruptible measured dd if="${SRC_LOOP[limited]}" of=/dev/null iflag=direct bs="$1" count="$2" \
+		status=none || die "cannot read ${SRC_LOOP[limited]}: $(head -n 1 "$DIR/stderr")"
 	unlock
 	read -r TOOK _ <"$DIR/measured"
 }

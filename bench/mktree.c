@@ -5,12 +5,16 @@
  * Files are written directory after directory in the order of their names, so that on a settled
  * file system their inodes and blocks lie in that order too.  Contents are pieces of one block of
  * pseudo-random bytes, so neither a compressing nor a deduplicating file system gets off lightly.
+ *
+ * With -S the files of a directory are made empty first and get their contents in a shuffled order, as
+ * after a defragmentation or a restore: where the inodes lie says nothing about where the blocks do.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/** Bytes of pseudo-random data; also the largest file. */
+/** Bytes of pseudo-random data; larger files hold them again and again. */
 #define NOISE_BYTES (16u << 20)
 /** Standard deviation of the logarithm of a log-normal size. */
 #define SIGMA  0.8
@@ -33,6 +37,7 @@ struct plan {
 	uint64_t max_bytes;
 	double mean_bytes; /**< Above 0: log-normal sizes of this mean. */
 	uint64_t every;    /**< Only each EVERYth file has contents. */
+	bool shuffled;     /**< Files get their contents in another order than their inodes. */
 	uint64_t seed;
 };
 
@@ -74,16 +79,18 @@ static void fail(const char *what, const char *path)
 	exit(1);
 }
 
-/** Make one file of SIZE bytes from DATA. */
-static void make_file(int dirfd, const char *name, const char *data, size_t size)
+/** Write SIZE bytes of DATA, which has as many or NOISE_BYTES, to a file that is opened with FLAGS. */
+static void write_file(int dirfd, const char *name, int flags, const char *data, size_t size)
 {
-	int fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	int fd = openat(dirfd, name, O_WRONLY | O_CLOEXEC | flags, 0644);
 
 	if (fd < 0) {
-		fail("create", name);
+		fail("open", name);
 	}
 	for (size_t done = 0; done < size;) {
-		ssize_t n = write(fd, data + done, size - done);
+		size_t at = size > NOISE_BYTES ? done % NOISE_BYTES : done;
+		size_t left = size > NOISE_BYTES && size - done > NOISE_BYTES - at ? NOISE_BYTES - at : size - done;
+		ssize_t n = write(fd, data + at, left);
 
 		if (n <= 0) {
 			fail("write", name);
@@ -92,6 +99,27 @@ static void make_file(int dirfd, const char *name, const char *data, size_t size
 	}
 	if (close(fd) != 0) {
 		fail("close", name);
+	}
+}
+
+/** A file that exists and is yet to get its contents. */
+struct later {
+	uint64_t nr;
+	const char *data;
+	size_t size;
+};
+
+/** Write the contents of NR files, in a shuffled order. */
+static void write_later(int dirfd, struct later *files, uint64_t nr, uint64_t *state)
+{
+	for (uint64_t left = nr; left > 0; left--) {
+		uint64_t at = next(state) % left;
+		struct later file = files[at];
+		char name[32];
+
+		files[at] = files[left - 1];
+		snprintf(name, sizeof(name), "f%06" PRIu64 ".dat", file.nr);
+		write_file(dirfd, name, 0, file.data, file.size);
 	}
 }
 
@@ -119,22 +147,31 @@ static int open_dir(const struct plan *plan, int rootfd, uint64_t dir)
 static uint64_t make_tree(const struct plan *plan, const char *noise, int rootfd)
 {
 	uint64_t state = plan->seed, total = 0, file = 0;
+	struct later *later = calloc(plan->files / plan->dirs + 1, sizeof(*later));
 
+	if (!later) {
+		fail("calloc", "list");
+	}
 	for (uint64_t dir = 0; dir < plan->dirs; dir++) {
 		int dirfd = open_dir(plan, rootfd, dir);
-		uint64_t last = plan->files * (dir + 1) / plan->dirs;
+		uint64_t last = plan->files * (dir + 1) / plan->dirs, nr = 0;
 
-		for (uint64_t nr = 0; file < last; file++, nr++) {
+		for (; file < last; file++, nr++) {
 			size_t size = file % plan->every == 0 ? next_size(plan, &state) : 0;
-			size_t at = (size_t)(next(&state) % (NOISE_BYTES - size + 1));
+			size_t at = (size_t)(next(&state) % (NOISE_BYTES - (size < NOISE_BYTES ? size : NOISE_BYTES) + 1));
 			char name[32];
 
 			snprintf(name, sizeof(name), "f%06" PRIu64 ".dat", nr);
-			make_file(dirfd, name, noise + at, size);
+			write_file(dirfd, name, O_CREAT | O_EXCL, noise + at, plan->shuffled ? 0 : size);
+			later[nr] = (struct later){nr, noise + at, size};
 			total += size;
+		}
+		if (plan->shuffled) {
+			write_later(dirfd, later, nr, &state);
 		}
 		close(dirfd);
 	}
+	free(later);
 	return total;
 }
 
@@ -164,6 +201,7 @@ static void usage(void)
 	      "  -s MIN-MAX  sizes in bytes, evenly spread (default 4096-4096)\n"
 	      "  -l MEAN     sizes log-normal with this mean instead\n"
 	      "  -e N        only each Nth file has contents, the others are empty (default 1)\n"
+	      "  -S          make the files of a directory first, then write their contents in a shuffled order\n"
 	      "  -r SEED     where the pseudo-random sequence starts (default 1)\n",
 	      stderr);
 	exit(2);
@@ -175,7 +213,7 @@ static void parse(struct plan *plan, int argc, char **argv)
 	int opt;
 	char *end;
 
-	while ((opt = getopt(argc, argv, "d:s:l:e:r:")) != -1) {
+	while ((opt = getopt(argc, argv, "d:s:l:e:r:S")) != -1) {
 		switch (opt) {
 		case 'd':
 			plan->dirs = number(optarg, "", NULL);
@@ -190,6 +228,9 @@ static void parse(struct plan *plan, int argc, char **argv)
 		case 'e':
 			plan->every = number(optarg, "", NULL);
 			break;
+		case 'S':
+			plan->shuffled = true;
+			break;
 		case 'r':
 			plan->seed = number(optarg, "", NULL);
 			break;
@@ -198,7 +239,7 @@ static void parse(struct plan *plan, int argc, char **argv)
 		}
 	}
 	if (argc - optind != 2 || plan->dirs == 0 || plan->every == 0 ||
-	    plan->min_bytes > plan->max_bytes || plan->max_bytes > NOISE_BYTES) {
+	    plan->min_bytes > plan->max_bytes) {
 		usage();
 	}
 	plan->files = number(argv[optind], "", NULL);

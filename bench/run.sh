@@ -6,114 +6,28 @@ set -u -o pipefail
 export LC_ALL=C
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+PROGRAM=run.sh
 # shellcheck source-path=SCRIPTDIR source=rows.sh
 . "$HERE/rows.sh"
+# shellcheck source-path=SCRIPTDIR source=command.sh
+. "$HERE/command.sh"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$HERE/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=data.sh
 . "$HERE/data.sh"
 # shellcheck source-path=SCRIPTDIR source=limit.sh
 . "$HERE/limit.sh"
+# shellcheck source-path=SCRIPTDIR source=slow.sh
+. "$HERE/slow.sh"
 # shellcheck source-path=SCRIPTDIR source=report.sh
 . "$HERE/report.sh"
 
-ROUNDS=5 ONLY='' BINARY='' VS='' OUT=''
-BUILD=$HERE/../build/release
-DIR=${TMPDIR:-/var/tmp}/uring-sync-bench
-BOUND_THREADS=${BOUND_THREADS:-4}
-
-# The names of all rows, separated by commas.
-row_names()
+# Unmount and detach the sources that lie on file systems of their own.
+release_sources()
 {
-	awk 'NF {printf "%s%s", sep, $1; sep = ","}' <<<"$ROWS"
-}
-
-usage()
-{
-	cat <<-END
-	Usage: bench/run.sh [OPTION]...
-	  --rounds N     rounds of each row (default 5)
-	  --only ROWS    only these, separated by commas:
-	                 $(row_names)
-	  --build DIR    take uring-sync from this build directory (default: build/release)
-	  --binary PATH  measure this program
-	  --vs PATH      measure this one too, in the same rounds
-	  --dir DIR      where data sets and images are kept (default ${TMPDIR:-/var/tmp}/uring-sync-bench)
-	  --out FILE     write the table to FILE too
-	END
-}
-
-# Complain about the command line.
-wrong()
-{
-	echo "bench/run.sh: $*" >&2
-	usage >&2
-	exit 2
-}
-
-parse()
-{
-	local row
-	while [ $# -gt 0 ]; do
-		case $1 in
-		-h | --help) usage; exit 0 ;;
-		--rounds | --only | --build | --binary | --vs | --dir | --out)
-			[ $# -ge 2 ] || wrong "$1 needs a value"
-			;;
-		*) wrong "$1: not an option" ;;
-		esac
-		case $1 in
-		--rounds) ROUNDS=$2 ;;
-		--only) ONLY=$2 ;;
-		--build) BUILD=$2 ;;
-		--binary) BINARY=$2 ;;
-		--vs) VS=$2 ;;
-		--dir) DIR=$2 ;;
-		--out) OUT=$2 ;;
-		esac
-		shift 2
-	done
-	[[ $ROUNDS =~ ^[1-9][0-9]*$ ]] || wrong "--rounds $ROUNDS: not a positive number"
-	for row in ${ONLY//,/ }; do
-		grep -q "^$row " <<<"$ROWS" || wrong "--only $row: there is no such row"
-	done
-}
-
-# The program to be measured, as an absolute path.
-find_binary()
-{
-	local path
-	for path in "${BINARY:-$BUILD/src/uring-sync}" "$BUILD/uring-sync"; do
-		if [ -f "$path" ] && [ -x "$path" ]; then
-			realpath "$path"
-			return 0
-		fi
-		[ -z "$BINARY" ] || break
-	done
-	die "${BINARY:-$BUILD}: no uring-sync there; build it first, or see --binary"
-}
-
-# What has to be at hand before anything is touched.
-check_host()
-{
-	local tool
-	[ "$(id -u)" -eq 0 ] ||
-		die "must run as root: it makes and mounts file systems on loop devices, drops the" \
-			"kernel's caches and limits a disk"
-	for tool in rsync mkfs.ext4 losetup findmnt lsblk flock tar xz awk "${CC:-cc}"; do
-		command -v "$tool" >/dev/null || die "$tool is needed and not installed"
-	done
-}
-
-# The small programs, built where the data is, so that a checkout stays clean.
-build_tools()
-{
-	local tool
-	BIN=$DIR/bin
-	mkdir -p "$BIN"
-	for tool in mktree bound measure; do
-		"${CC:-cc}" -std=gnu17 -D_GNU_SOURCE -O2 -o "$BIN/$tool" "$HERE/$tool.c" -lm -lpthread ||
-			die "cannot build $tool"
+	local name
+	for name in limited xfs btrfs; do
+		release "$DIR/$name.img" "$DIR/$name"
 	done
 }
 
@@ -126,52 +40,42 @@ cleanup()
 		wait "$CHILD" 2>/dev/null
 	fi
 	clear_limit
+	unmount_slow
 	release "$DIR/dst.img" "$DIR/dst"
-	release "$DIR/limited.img" "$DIR/limited"
+	release_sources
 }
 
 setup()
 {
-	mkdir -p "$DIR/src" "$DIR/dst" "$DIR/limited" || die "cannot make $DIR"
-	DIR=$(realpath "$DIR")
-	exec 8>"$DIR/lock"
-	flock -n 8 || die "another bench/run.sh uses $DIR"
-	[ -z "${BENCH_LOCK:-}" ] || exec 9>"$BENCH_LOCK"
-	DISK=$(device_of "$DIR")
-	[ -n "$(disk_reads "$DISK")" ] ||
-		die "$DIR is not on a disk of its own count in /proc/diskstats; see --dir"
-	trap cleanup EXIT
-	trap 'exit 130' INT
-	trap 'exit 143' TERM HUP
+	claim_dir
 	clear_stale_limit
-	release "$DIR/dst.img" "$DIR/dst"
-	release "$DIR/limited.img" "$DIR/limited"
-	build_tools
-	[ -f "$DIR/dst.img" ] || need_gib "$DST_GIB"
-	lock
-	make_image "$DIR/dst.img" $((DST_GIB * 1024))
-	unlock
-	DST_LOOP=$(attach "$DIR/dst.img") || exit 1
-	: >"$DIR/raw"
-	[ -z "$OUT" ] || : >"$OUT" || die "cannot write $OUT"
-}
-
-# Whether a row was asked for.
-wanted()
-{
-	[ -z "$ONLY" ] || [[ ,$ONLY, == *,$1,* ]]
+	release_sources
+	build_tools mktree bound measure
+	claim_dst
 }
 
 # All rounds of one row: the programs take turns within each round.
 run_row()
 {
-	local row=$1 data=$2 cache=$3 kind=$4 work=$5 rounds=$ROUNDS round who whos=(cp ours) mkfs=()
+	local row=$1 data=$2 cache=$3 kind=$4 work=$5 rounds=$ROUNDS round who whos=(cp ours) mkfs=() fs=ext4
+	case $data in
+	*xfs) fs=xfs ;;
+	*btrfs) fs=btrfs ;;
+	esac
 	if [ "$kind" = rss ]; then # memory is no matter of luck, and cp's time none of this row's
 		whos=(ours) rounds=1 mkfs=(-N 1200000)
 	fi
+	if [[ $work == slow:* ]]; then
+		run_slow_row "$row" "$data" "$work"
+		return
+	fi
+	[ "$kind" != sum ] || whos=(ours small large)
 	[ -z "$VS" ] || whos+=(vs)
-	case $work in
-	copy | archive) whos+=(bound) ;;
+	case $work:$data:$kind in
+	copy:large:* | copy:huge:*) ! command -v fio >/dev/null || whos+=(fio) ;;
+	copy:shuffled:*) whos+=(make) ;; # bound reads by inode number, which is not the best order there
+	copy:*:ratio | archive:*) whos+=(read make) ;;
+	again:* | same:* | changed:* | reflink:*) whos+=(bound) ;;
 	esac
 	lock
 	prepare "$data"
@@ -182,7 +86,7 @@ run_row()
 	fi
 	for ((round = 0; round < rounds; round++)); do
 		for who in "${whos[@]}"; do
-			run_one "$row" "$who" "$cache" "$SRC" "$SUM" "$work" "${mkfs[@]}" || return 1
+			run_one "$row" "$who" "$cache" "$SRC" "$SUM" "$work" "$fs" "${mkfs[@]}" || return 1
 		done
 	done
 	clear_limit
@@ -191,19 +95,20 @@ run_row()
 # One row of the table.  FLOOR: the seconds that the bandwidth limit alone asks for this data.
 table_row()
 {
-	local row=$1 data=$2 cache=$3 kind=$4 target=$5 work=$6 floor
-	if [ "$kind" = reads ]; then
-		wanted "$data-$cache" && return 0 # printed with that row
-		run_row "$data-$cache" "$data" "$cache" ratio copy &&
-			report_reads "$row" "$data-$cache" "$target"
+	local row=$1 data=$2 cache=$3 kind=$4 target=$5 work=$6 floor of name of_data of_cache of_kind of_work
+	if [[ $kind == @(reads|grown|fio) ]]; then
+		of=$(awk -v d="$data" -v c="$cache" '$2 == d && $3 == c && $4 == "ratio" {print $1; exit}' <<<"$ROWS")
+		wanted "$of" && return 0 # printed with that row
+		run_row "$of" "$data" "$cache" ratio "$work" && report_count "$row" "$of" "$kind" "$target"
 		return
 	fi
 	run_row "$row" "$data" "$cache" "$kind" "$work" || return 1
 	floor=$(awk -v b="${SUM#* }" -v bps="$LIMIT_BPS" 'BEGIN {print b / bps}')
 	report "$row" "$kind" "$target" "$floor"
-	while read -r name of of_cache of_kind target; do
-		if [ "$of_kind" = reads ] && [ "$of-$of_cache" = "$row" ]; then
-			report_reads "$name" "$row" "$target"
+	while read -r name of_data of_cache of_kind target of_work; do
+		if [ "$of_data $of_cache ${of_work:-copy}" = "$data $cache $work" ] &&
+			[[ $of_kind == @(reads|grown|fio) ]]; then
+			report_count "$name" "$row" "$of_kind" "$target"
 		fi
 	done <<<"$ROWS"
 	return 0
@@ -213,7 +118,7 @@ main()
 {
 	local failed=0
 	parse "$@"
-	check_host
+	need_root rsync mkfs.xfs mkfs.btrfs tar xz
 	BINARY=$(find_binary) || exit 1
 	[ -z "$VS" ] || VS=$(realpath -e "$VS") || die "--vs: no such program"
 	setup

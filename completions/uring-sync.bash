@@ -8,8 +8,11 @@ _uring_sync()
 		--include --exclude-from --include-from --files-from -0 --from0 --min-size --max-size -x
 		--one-file-system --checksum -I --ignore-times -u --update --existing --ignore-existing
 		--modify-window --delete --max-delete -b --backup --suffix --link-dest --temp-dir -j
-		--jobs -c --chunk-size -q --queue-depth --io --sync --splice --no-splice --bwlimit --idle
-		--resume --fsync --verify --checksum-file --hash --max-errors --log-file --stats --failed-list -n --dry-run -i --itemize-changes -v --verbose --quiet -h --help --version'
+		--jobs -c --chunk-size -q --queue-depth --io --order --sync --copy --splice --no-splice --large --bwlimit --idle --pin
+		--resume --fsync --verify --checksum-file --hash --max-errors --progress --json
+		--listen --secret-file --secret --tls --no-tls --ktls --uring --no-uring --compress --timeout --one-shot --max-clients --trust-peer-metadata
+		-e --rsh --remote-path
+		--log-file --stats --failed-list -n --dry-run -i --itemize-changes -v --verbose --quiet -h --help --version'
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i
 
 	COMPREPLY=()
@@ -18,6 +21,15 @@ _uring_sync()
 		cur=''
 	elif [[ $prev == '=' ]] && ((COMP_CWORD >= 2)); then
 		prev=${COMP_WORDS[COMP_CWORD - 2]}
+		if [[ $prev == --progress ]]; then # A word of its own is none of its values.
+			mapfile -t COMPREPLY < <(compgen -W 'never auto always' -- "$cur")
+			compopt +o default
+			return
+		fi
+		if [[ $prev == --compress ]]; then
+			compopt +o default
+			return
+		fi
 	fi
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		# After "--" there are only paths; with an empty reply bash completes those.
@@ -32,15 +44,24 @@ _uring_sync()
 		compopt +o default
 		return
 		;;
-	-c | --chunk-size | -q | --queue-depth | --bwlimit | --max-errors)
+	--listen | --secret | --timeout | --max-clients | -e | --rsh | --remote-path)
 		compopt +o default
 		return
 		;;
-	--exclude-from | --include-from | --files-from | --failed-list | --log-file | --resume | --checksum-file)
+	-c | --chunk-size | -q | --queue-depth | --large | --bwlimit | --max-errors)
+		compopt +o default
+		return
+		;;
+	--exclude-from | --include-from | --files-from | --failed-list | --log-file | --resume | --checksum-file | --secret-file)
 		return
 		;;
 	--hash)
 		mapfile -t COMPREPLY < <(compgen -W 'xxh128 sha256' -- "$cur")
+		compopt +o default
+		return
+		;;
+	--ktls)
+		mapfile -t COMPREPLY < <(compgen -W 'auto on off' -- "$cur")
 		compopt +o default
 		return
 		;;
@@ -58,8 +79,18 @@ _uring_sync()
 		compopt +o default
 		return
 		;;
+	--copy)
+		mapfile -t COMPREPLY < <(compgen -W 'auto rw splice reflink cfr' -- "$cur")
+		compopt +o default
+		return
+		;;
 	--io)
 		mapfile -t COMPREPLY < <(compgen -W 'auto inline async sync' -- "$cur")
+		compopt +o default
+		return
+		;;
+	--order)
+		mapfile -t COMPREPLY < <(compgen -W 'auto inode extent name none' -- "$cur")
 		compopt +o default
 		return
 		;;

@@ -276,6 +276,7 @@ struct usync_stats {
 	uint64_t vanished;    /**< Entries that were gone before they could be copied. */
 	uint64_t found;       /**< Entries of the sources that are known of, directories among them. */
 	uint64_t unlisted;    /**< Directories that are yet to be read: as long as there are any, found grows. */
+	bool found_unknown;   /**< A receiver's: it knows of entries when they come, and no sooner; found and unlisted say nothing. */
 	uint64_t by_inode;    /**< Listings of directories (a long one is several) gone through by inode, ... */
 	uint64_t by_extent;   /**< ... by inode, and their files read by extent, ... */
 	uint64_t by_name;     /**< ... by name, ... */

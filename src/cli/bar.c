@@ -58,11 +58,12 @@ void bar_text(char text[BAR_MAX], const struct usync_stats *now, const struct us
 	if (out == NULL) {
 		return;
 	}
-	fprintf(out, "%" PRIu64 " of %" PRIu64, done, found);
-	if (now->unlisted > 0) {
-		fputs("+ entries, ", out);
+	if (now->found_unknown || found == 0) {
+		fprintf(out, "%" PRIu64 " entries, ", done);
+	} else if (now->unlisted > 0) {
+		fprintf(out, "%" PRIu64 " of %" PRIu64 "+ entries, ", done, found);
 	} else {
-		fprintf(out, " entries (%.0f%%), ", found > 0 ? (double)(done * 100 / found) : 100.0);
+		fprintf(out, "%" PRIu64 " of %" PRIu64 " entries (%" PRIu64 "%%), ", done, found, done * 100 / found);
 	}
 	put_bytes(out, (double)now->bytes);
 	fprintf(out, ", %.0f entries/s, ", (double)(done - us_min(count_done(before), done)) * since);
@@ -75,7 +76,7 @@ void bar_text(char text[BAR_MAX], const struct usync_stats *now, const struct us
 		fprintf(out, "%" PRIu64 " failed, ", now->failed);
 	}
 	put_time(out, (double)now->elapsed_ns / 1e9);
-	if (now->unlisted == 0 && done > 0 && done < found) {
+	if (!now->found_unknown && now->unlisted == 0 && done > 0 && done < found) {
 		fputs(", ", out);
 		put_time(out, (double)now->elapsed_ns / 1e9 * (double)(found - done) / (double)done);
 		fputs(" left", out);
@@ -91,12 +92,11 @@ static size_t columns(const struct bar *bar)
 	return ioctl(fileno(bar->out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : COLUMNS;
 }
 
-void bar_show(struct bar *bar, const struct usync_stats *now)
+void bar_show(struct bar *bar, const struct usync_stats *now, const struct usync_stats *before)
 {
 	char text[BAR_MAX];
 
-	bar_text(text, now, &bar->before);
-	bar->before = *now;
+	bar_text(text, now, before);
 	if (!bar->is_terminal) {
 		fprintf(bar->out, "%s\n", text);
 		return;

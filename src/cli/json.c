@@ -149,13 +149,15 @@ static void put_counts(FILE *out, const struct usync_stats *stats)
 		{"specials", stats->specials}, {"links", stats->links},             {"unchanged", stats->unchanged},
 		{"skipped", stats->skipped},   {"deleted", stats->deleted},         {"not_deleted", stats->not_deleted},
 		{"verified", stats->verified}, {"failed", stats->failed},           {"vanished", stats->vanished},
-		{"bytes", stats->bytes},       {"found", stats->found},             {"unlisted", stats->unlisted},
-		{"by_rw", stats->by_rw},       {"by_splice", stats->by_splice},     {"by_cfr", stats->by_cfr},
-		{"by_reflink", stats->by_reflink}, {"in_ranges", stats->in_ranges},
+		{"bytes", stats->bytes},       {"by_rw", stats->by_rw},             {"by_splice", stats->by_splice},
+		{"by_cfr", stats->by_cfr},     {"by_reflink", stats->by_reflink},   {"in_ranges", stats->in_ranges},
 	};
 
 	for (size_t i = 0; i < us_array_size(counts); i++) {
 		fprintf(out, ",\"%s\":%" PRIu64, counts[i].name, counts[i].nr);
+	}
+	if (!stats->found_unknown) {
+		fprintf(out, ",\"found\":%" PRIu64 ",\"unlisted\":%" PRIu64, stats->found, stats->unlisted);
 	}
 	fprintf(out, ",\"seconds\":%" PRIu64 ".%03u", stats->elapsed_ns / 1000000000,
 	        (unsigned int)(stats->elapsed_ns / 1000000 % 1000));

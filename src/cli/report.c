@@ -149,7 +149,7 @@ void report_event(const struct usync_event *event, void *payload)
 	pthread_mutex_unlock(&report->lock);
 }
 
-void report_progress(struct report *report, const struct usync_stats *stats)
+void report_progress(struct report *report, const struct usync_stats *stats, const struct usync_stats *before)
 {
 	pthread_mutex_lock(&report->lock);
 	if (report->json) {
@@ -160,7 +160,7 @@ void report_progress(struct report *report, const struct usync_stats *stats)
 	}
 	if (report->shows) {
 		flush_out(report);
-		bar_show(&report->bar, stats);
+		bar_show(&report->bar, stats, before);
 	}
 	pthread_mutex_unlock(&report->lock);
 }

@@ -41,8 +41,8 @@ struct report {
 /** Print one event.  A usync_event_fn; PAYLOAD is the struct report. */
 void report_event(const struct usync_event *event, void *payload);
 
-/** A second has passed: show how far it is. */
-void report_progress(struct report *report, const struct usync_stats *stats);
+/** A second has passed since BEFORE: show how far it is. */
+void report_progress(struct report *report, const struct usync_stats *stats, const struct usync_stats *before);
 
 /** The user asks how far it is: say so on err. */
 void report_status(struct report *report, const struct usync_stats *stats);

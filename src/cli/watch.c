@@ -24,6 +24,7 @@ static void *run(void *arg)
 	struct watch *watch = arg;
 	struct timespec next;
 	struct usync_stats stats;
+	struct usync_stats before = {0}; /* Not the report's, for a receiver has one of several jobs. */
 
 	clock_gettime(CLOCK_MONOTONIC, &next);
 	next.tv_sec++;
@@ -36,7 +37,8 @@ static void *run(void *arg)
 		}
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		if (watch->ticks && (now.tv_sec > next.tv_sec || (now.tv_sec == next.tv_sec && now.tv_nsec >= next.tv_nsec))) {
-			report_progress(watch->report, &stats);
+			report_progress(watch->report, &stats, &before);
+			before = stats;
 			next.tv_sec = now.tv_sec + 1;
 			next.tv_nsec = now.tv_nsec;
 		}

@@ -342,6 +342,7 @@ void usync_job_stats(const struct usync_job *job, struct usync_stats *stats)
 		found_dirs += load(&workers[i].counts.found_dirs);
 	}
 	stats->unlisted = found_dirs - us_min(listed, found_dirs);
+	stats->found_unknown = job->link != NULL && job->link->source != NULL;
 	stats->not_deleted = load(&job->nr_not_deleted);
 	stats->verified = load(&job->nr_verified);
 	stats->failed += load(&job->nr_unverified) + load(&job->nr_failed_there);

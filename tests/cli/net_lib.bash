@@ -11,12 +11,13 @@ start_recv() {
 	local dst=$1 i
 	shift
 	: >"$T/recv.out"
+	: >"$T/recv.err" # With --json it says so here.
 	# shellcheck disable=SC2086 # several options in one variable
 	"$US_BIN" recv ${US_ARGS:-} "$dst" --listen "${LISTEN:-127.0.0.1:0}" "$@" >"$T/recv.out" 2>"$T/recv.err" 3>&- &
 	RECV_PID=$!
 	PORT=
 	for ((i = 0; i < 1000; i++)); do
-		PORT=$(sed -n 's/^listening on .*:\([0-9]*\)$/\1/p' "$T/recv.out")
+		PORT=$(sed -n 's/^listening on .*:\([0-9]*\)$/\1/p' "$T/recv.out" "$T/recv.err")
 		[ -z "$PORT" ] || return 0
 		kill -0 "$RECV_PID" 2>/dev/null || break
 		sleep 0.02

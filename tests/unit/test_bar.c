@@ -16,7 +16,7 @@ static const struct {
 	struct usync_stats before;
 	const char *text;
 } rows[] = {
-	{{0}, {0}, "0 of 0 entries (100%), 0 bytes, 0 entries/s, 0 bytes/s, 0:00"},
+	{{0}, {0}, "0 entries, 0 bytes, 0 entries/s, 0 bytes/s, 0:00"},
 	/* While directories are yet to be read, there is no share and no time left. */
 	{{.files = 5, .found = 20, .unlisted = 1, .bytes = 2048, .elapsed_ns = 2 * SECOND},
 	 {.files = 1, .bytes = 1024, .elapsed_ns = SECOND},
@@ -32,6 +32,10 @@ static const struct {
 	 "999 of 1000 entries (99%), 0 bytes, 1 entries/s, 0 bytes/s, 7 failed, 16:39, 0:01 left"},
 	{{.files = 20, .found = 20, .verified = 7, .elapsed_ns = 3 * SECOND}, {.files = 20, .elapsed_ns = 2 * SECOND},
 	 "20 of 20 entries (100%), 0 bytes, 0 entries/s, 0 bytes/s, 7 verified, 0:03"},
+	/* A receiver does not know what is to come. */
+	{{.files = 7, .directories = 2, .bytes = 4096, .failed = 1, .found_unknown = true, .elapsed_ns = 2 * SECOND},
+	 {.files = 1, .directories = 1, .bytes = 1024, .found_unknown = true, .elapsed_ns = SECOND},
+	 "10 entries, 4.0 KiB, 8 entries/s, 3.0 KiB/s, 1 failed, 0:02"},
 	/* Hours. */
 	{{.files = 1, .found = 3, .bytes = UINT64_C(5) << 40, .elapsed_ns = 3723 * SECOND},
 	 {.files = 1, .bytes = UINT64_C(5) << 40, .elapsed_ns = 3722 * SECOND},
@@ -78,7 +82,7 @@ static void test_show(void **state)
 	(void)state;
 	assert_non_null(bar.out);
 	bar_hide(&bar);
-	bar_show(&bar, &stats);
+	bar_show(&bar, &stats, &(struct usync_stats){0});
 	bar_hide(&bar);
 	bar_hide(&bar);
 	fclose(bar.out);
@@ -87,7 +91,7 @@ static void test_show(void **state)
 
 	bar = (struct bar){.out = open_memstream(&text, &length)};
 	assert_non_null(bar.out);
-	bar_show(&bar, &stats);
+	bar_show(&bar, &stats, &(struct usync_stats){0});
 	bar_hide(&bar);
 	fclose(bar.out);
 	assert_string_equal(text, "1 of 2+ entries, 0 bytes, 1 entries/s, 0 bytes/s, 0:01\n");

@@ -91,12 +91,15 @@ static void test_texts(void **state)
 #define COUNTS                                                                                                      \
 	"\"files\":1,\"directories\":2,\"symlinks\":3,\"specials\":4,\"links\":5,\"unchanged\":6,\"skipped\":7,"      \
 	"\"deleted\":8,\"not_deleted\":9,\"verified\":10,\"failed\":11,\"vanished\":12,\"bytes\":18446744073709551615," \
-	"\"found\":14,\"unlisted\":15,\"by_rw\":17,\"by_splice\":18,\"by_cfr\":19,\"by_reflink\":20," \
-	"\"in_ranges\":21,\"seconds\":61.005"
+	"\"by_rw\":17,\"by_splice\":18,\"by_cfr\":19,\"by_reflink\":20,\"in_ranges\":21,"
+
+#define TOTALS "\"found\":14,\"unlisted\":15,"
+
+#define SECONDS "\"seconds\":61.005"
 
 static void test_counts(void **state)
 {
-	const struct usync_stats stats = {
+	struct usync_stats stats = {
 		.files = 1, .directories = 2, .symlinks = 3, .specials = 4, .links = 5, .unchanged = 6, .skipped = 7,
 		.deleted = 8, .not_deleted = 9, .verified = 10, .failed = 11, .vanished = 12, .bytes = UINT64_MAX, .found = 14,
 		.unlisted = 15, .by_rw = 17, .by_splice = 18, .by_cfr = 19, .by_reflink = 20, .in_ranges = 21,
@@ -107,13 +110,18 @@ static void test_counts(void **state)
 
 	(void)state;
 	json_progress(out, &stats);
-	end(out, "{\"type\":\"progress\"," COUNTS "}\n");
+	end(out, "{\"type\":\"progress\"," COUNTS TOTALS SECONDS "}\n");
 	out = begin();
 	json_summary(out, &stats, NULL, LINES_INTERRUPTED);
-	end(out, "{\"type\":\"summary\",\"end\":\"interrupted\"," COUNTS "}\n");
+	end(out, "{\"type\":\"summary\",\"end\":\"interrupted\"," COUNTS TOTALS SECONDS "}\n");
 	out = begin();
 	json_summary(out, &stats, &differences, LINES_COMPLETE);
-	end(out, "{\"type\":\"summary\",\"end\":\"complete\"," COUNTS ",\"differences\":16}\n");
+	end(out, "{\"type\":\"summary\",\"end\":\"complete\"," COUNTS TOTALS SECONDS ",\"differences\":16}\n");
+	/* A receiver knows no totals, and tells of none. */
+	stats.found_unknown = true;
+	out = begin();
+	json_progress(out, &stats);
+	end(out, "{\"type\":\"progress\"," COUNTS SECONDS "}\n");
 	out = begin();
 	json_fatal(out, "d: full", -ENOSPC);
 	end(out, "{\"type\":\"fatal\",\"what\":\"d: full\",\"errno\":28}\n");

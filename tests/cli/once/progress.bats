@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: MIT
 # --progress, --json, SIGUSR1: how far a copy is, for people and for programs.
 load ../lib
+load ../net_lib
+
+teardown() {
+	stop_recv
+	net_teardown
+}
 
 # A copy that takes some two seconds, and long enough for a line each second.
 slow_tree() {
@@ -134,4 +140,25 @@ slow_tree() {
 	[ -z "$(grep -vE '^uring-sync: [0-9]+ of [0-9]+\+? entries' err)" ]
 	grep -q '^3 files, ' out
 	same_tree src dst
+}
+
+@test "between machines the sender knows how much there is, and the receiver what has come" {
+	slow_tree
+	us keygen >key
+	chmod 600 key
+	start_recv dst --secret-file key --progress=always --json --bwlimit=250K
+	run -0 --separate-stderr us send src "127.0.0.1:$PORT" --secret-file key --progress=always --json -j 1
+	jsonl <<<"$output"
+	[[ ${lines[-1]} == *'"found":6,"unlisted":0,'* ]]
+	[ "$(grep -cE '^[0-9]+ of [0-9]+\+? entries(, | \([0-9]+%\), )[0-9.]+ ' <<<"$stderr")" -ge 2 ]
+	[ -z "$(grep ' entries, ' <<<"$stderr" | grep -vE '^[0-9]+ of [0-9]+\+ entries, ')" ]
+	same_tree src dst
+	stop_recv
+	jsonl <recv.out
+	[ "$(grep -c '"type":"progress"' recv.out)" -ge 2 ]
+	run ! grep -E '"(found|unlisted)"' recv.out
+	grep -q '"type":"summary","end":"complete","files":3,"directories":3,' recv.out
+	# Each line: no total, no share, no time left.
+	[ "$(grep -cE '^[0-9]+ entries, [0-9.]+ (bytes|KiB|MiB), [0-9]+ entries/s, [0-9.]+ (bytes|KiB|MiB)/s, [0-9]+:[0-9]+$' recv.err)" -ge 2 ]
+	run ! grep -E ' of |%| left' recv.err
 }

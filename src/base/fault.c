@@ -37,7 +37,7 @@ static const char *const ops[] = {
 	"openat", "statx", "mkdirat", "read", "write", "splice", "close",
 	/* Those that are always plain. */
 	"append", "cachestat", "chown", "clone", "clonerange", "copy_file_range", "dontcache", "dup", "fallocate", "fchmod", "fcntl", "fdatasync", "fiemap", "flock",
-	"fstatfs", "ftruncate", "getdents", "getxattr", "linkat", "listxattr", "lseek", "mknodat", "pipe", "readlinkat", "readpipe",
+	"fstatfs", "ftruncate", "getdents", "getxattr", "linkat", "listxattr", "lseek", "mknodat", "ofdlock", "pipe", "readlinkat", "readpipe",
 	"removexattr", "rename", "setxattr", "symlinkat", "sync_file_range", "syncfs", "unlinkat", "utimens",
 	/* Sockets. */
 	"accept", "bind", "cancel", "connect", "listen", "recv", "send", "sendpipe", "socket",

@@ -3,6 +3,7 @@
 #include "core/backup.h"
 
 #include "base/us.h"
+#include "core/dir.h"
 #include "core/job.h"
 #include "core/leftovers.h"
 #include "core/local_sink.h"
@@ -43,8 +44,9 @@ int us_backup_undo(struct us_worker *worker, int dirfd, const char *name)
 	return ret < 0 ? ret : us_renameat(dirfd, backup, dirfd, name);
 }
 
-int us_backup_keep(struct us_worker *worker, int dirfd, const char *name)
+int us_backup_keep(struct us_worker *worker, struct us_dir *dir, const char *name)
 {
+	int dirfd = dir->fd[US_DST];
 	char backup[NAME_MAX + 1];
 	char temp[US_TEMP_SIZE];
 	int ret = backup_name(worker->job, name, backup);
@@ -53,7 +55,7 @@ int us_backup_keep(struct us_worker *worker, int dirfd, const char *name)
 	if (ret < 0) {
 		return ret;
 	}
-	us_leftovers_announce(worker->job);
+	us_leftovers_announce(worker->job, dir);
 	us_local_temp_name(worker, ++worker->temp_number, temp);
 	ret = us_linkat(dirfd, name, dirfd, temp);
 	if (ret == -ENOENT) {

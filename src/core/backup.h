@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+struct us_dir;
 struct us_worker;
 struct usync_job;
 
@@ -15,12 +16,12 @@ struct usync_job;
 bool us_backup_is_one(const struct usync_job *job, const char *name);
 
 /**
- * Give what NAME in DIRFD stands for its backup's name too, so that there is no moment without a NAME.  Where the file
+ * Give what NAME in the destination of DIR stands for its backup's name too, so that there is no moment without a NAME.  Where the file
  * system has no hard links, it is moved there.
  *
  * @return 0, also when there is nothing of that name; 1 when it was moved; or a negative errno.
  */
-int us_backup_keep(struct us_worker *worker, int dirfd, const char *name);
+int us_backup_keep(struct us_worker *worker, struct us_dir *dir, const char *name);
 
 /** Take back what us_backup_keep() did when it answered 1.  @return 0 or a negative errno. */
 int us_backup_undo(struct us_worker *worker, int dirfd, const char *name);

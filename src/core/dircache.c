@@ -124,6 +124,7 @@ static void close_all(const int fd[US_SIDES])
 static void install(struct us_dircache *cache, struct us_dir *dir, const int fd[US_SIDES])
 {
 	memcpy(dir->fd, fd, sizeof(dir->fd));
+	atomic_store_explicit(&dir->held, false, memory_order_relaxed);
 	dir->is_open = true;
 	cache->open++;
 }

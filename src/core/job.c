@@ -21,6 +21,7 @@
 #include "core/progress.h"
 #include "core/report.h"
 #include "core/target.h"
+#include "core/tempname.h"
 #include "core/tune.h"
 #include "core/verify.h"
 #include "core/worker.h"
@@ -200,9 +201,7 @@ static void settle(struct usync_job *job)
 	us_large_settle(job);
 	us_dircache_init(&job->dirs, budget.open_dirs);
 	job->dirs.nr_references = (unsigned int)options->nr_link_dests;
-	if (getrandom(&job->run_id, sizeof(job->run_id), GRND_NONBLOCK) != sizeof(job->run_id)) {
-		job->run_id = us_clock_ns();
-	}
+	job->run_id = us_tempname_new_run();
 }
 
 /** What the options say about each entry, in the form that the workers ask it. */

@@ -91,7 +91,7 @@ struct usync_job {
 	unsigned int gather;        /**< Files each worker may hold open beside those, to read them by extents. */
 	unsigned int max_opening;   /**< Directories being opened at a time by each worker. */
 	unsigned int max_listings;  /**< Listings alive at a time, which pin their directories. */
-	uint64_t run_id;            /**< Makes temporary names of this run unlike those of others. */
+	uint64_t run_id;            /**< Makes temporary names of this run unlike those of others (tempname.h). */
 	struct us_identity *src_roots; /**< Directories that the user named: never to be written into. */
 	size_t nr_src_roots;
 	int lock_fd;                 /**< Holds the lock on the destination, or -1. */
@@ -103,6 +103,7 @@ struct usync_job {
 	atomic_bool has_left;        /**< A temporary file could not be removed: the mark stays. */
 	int mark_error;              /**< Why it is not known which file the mark is, or 0. */
 	int temp_fd;                 /**< Where temporary names go; -1: beside what they are for. */
+	atomic_bool temp_held;       /**< It is told there that this run has some (tempname.h). */
 	bool temp_acl;               /**< New entries there take a default ACL. */
 	/** Directories that --delete leaves: the temporary one, the references; ino 0: none. */
 	struct us_identity spared[1 + USYNC_LINK_DESTS_MAX];

@@ -1,69 +1,38 @@
 /* SPDX-License-Identifier: MIT */
-/* Only names that this program makes are removed: ".uring-sync.", a run's number, a worker's, and a file's, all in hex. */
+/* Only names that this program makes are removed, and only those of runs that are known to have ended (tempname.h). */
 #include "core/leftovers.h"
 
 #include "base/us.h"
 #include "core/dir.h"
 #include "core/job.h"
-#include "core/local_sink.h"
 #include "core/lock.h"
 #include "core/progress.h"
 #include "core/report.h"
+#include "core/tempname.h"
 #include "core/worker.h"
 #include "sys/call.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-/** Hexadecimal digits as this program writes them. */
-#define HEX "0123456789abcdef"
-
-/** True when NAME is one that some run makes for a temporary file. */
-static bool is_temporary(const char *name)
+/** What is known of the run RUN, of which DIRFD has the file NAME. */
+static enum us_tempname_state state_of(const struct usync_job *job, int dirfd, const char *name, uint64_t run)
 {
-	size_t run;
-	size_t worker;
-	size_t number;
-
-	if (strncmp(name, US_TEMP_PREFIX, strlen(US_TEMP_PREFIX)) != 0) {
-		return false;
+	if (run == job->run_id || us_progress_spares(job, name)) {
+		return US_TEMPNAME_ALIVE;
 	}
-	name += strlen(US_TEMP_PREFIX);
-	run = strspn(name, HEX);
-	if (run != 16 || name[run] != '.') {
-		return false;
-	}
-	name += run + 1;
-	worker = strspn(name, HEX);
-	if (worker == 0 || name[worker] != '.') {
-		return false;
-	}
-	name += worker + 1;
-	number = strspn(name, HEX);
-	return number > 0 && name[number] == '\0';
+	return us_tempname_state(dirfd, name, run);
 }
 
-/** True when NAME is a temporary one of this run. */
-static bool is_own(const struct usync_job *job, const char *name)
+bool us_leftovers_is_used(const struct usync_job *job, int dirfd, const char *name)
 {
-	char prefix[US_TEMP_SIZE];
-	int length = snprintf(prefix, sizeof(prefix), US_TEMP_PREFIX "%016llx.", (unsigned long long)job->run_id);
+	uint64_t run;
 
-	return strncmp(name, prefix, (size_t)length) == 0;
-}
-
-bool us_leftovers_is_used(const struct usync_job *job, const char *name)
-{
-	if (strncmp(name, US_TEMP_PREFIX, strlen(US_TEMP_PREFIX)) != 0) {
-		return false;
-	}
 	if (strcmp(name, US_LEFTOVERS_MARK) == 0) {
-		return job->sweeps || atomic_load(&job->marked);
+		return job->sweeps || atomic_load(&job->marked) || us_tempname_has_run(dirfd);
 	}
-	return is_own(job, name) || us_progress_spares(job, name);
+	return us_tempname_parse(name, &run) && state_of(job, dirfd, name, run) == US_TEMPNAME_ALIVE;
 }
 
 /** Temporary files of an earlier run stay, for ERROR, in DIR or (NULL) in the root of the destination. */
@@ -74,24 +43,39 @@ static void report_kept(struct us_worker *worker, const struct us_dir *dir, int 
 	                 "remove temporary files of an earlier run", error);
 }
 
+/** Remove the temporary file NAME of RUN in the directory FD, if that run is known to have ended.  @return 0 or a negative errno. */
+static int remove_left(struct usync_job *job, int fd, const char *name, uint64_t run)
+{
+	int ret = 0;
+
+	switch (state_of(job, fd, name, run)) {
+	case US_TEMPNAME_ALIVE:
+		break;
+	case US_TEMPNAME_UNKNOWN:
+		atomic_store(&job->has_left, true);
+		us_report_note(job, "left a temporary file that a run on another machine may have in use: %s", name);
+		break;
+	case US_TEMPNAME_DEAD:
+		ret = us_unlinkat(fd, name, 0);
+		if (ret == 0) {
+			us_report_note(job, "removed what an earlier run had left: %s", name);
+		}
+		break;
+	}
+	return ret == -ENOENT || ret == -EISDIR ? 0 : ret;
+}
+
 /** Remove what is left over in the directory FD, by way of WORKER's buffer; DIR is what it is for reports, or NULL. */
 static void sweep(struct us_worker *worker, const struct us_dir *dir, int fd)
 {
 	struct usync_job *job = worker->job;
 	struct us_dent dent;
 	uint64_t start;
+	uint64_t run;
 	int ret = us_dents_begin(&worker->dents, fd, 0);
 
 	while (ret == 0 && (ret = us_dents_next(&worker->dents, &dent)) > 0) {
-		ret = 0;
-		if (!is_temporary(dent.name) || us_leftovers_is_used(job, dent.name)) {
-			continue;
-		}
-		ret = us_unlinkat(fd, dent.name, 0);
-		if (ret == 0) {
-			us_report_note(job, "removed what an earlier run had left: %s", dent.name);
-		}
-		ret = ret == -ENOENT || ret == -EISDIR ? 0 : ret;
+		ret = us_tempname_parse(dent.name, &run) ? remove_left(job, fd, dent.name, run) : 0;
 	}
 	if (ret == 0) {
 		ret = us_lseek(fd, 0, SEEK_SET, &start); /* It may be read again, for --delete. */
@@ -123,8 +107,7 @@ void us_leftovers_begin(struct usync_job *job)
 	}
 	job->mark = us_identity_of(&stx);
 	sweep(worker, NULL, job->root->fd[US_DST]);
-	/* Runs into other destinations may use the same directory for theirs. */
-	if (job->temp_fd >= 0 && us_flock(job->temp_fd, LOCK_EX) == 0) {
+	if (job->temp_fd >= 0) {
 		sweep(worker, NULL, job->temp_fd);
 	}
 }
@@ -145,20 +128,39 @@ static void make_mark(struct usync_job *job)
 	us_close(fd);
 }
 
-void us_leftovers_announce(struct usync_job *job)
+/** The first temporary file of JOB is about to be made. */
+static void announce_job(struct usync_job *job)
 {
-	if (job->lock_fd < 0 || atomic_load_explicit(&job->marked, memory_order_acquire)) {
-		return;
-	}
 	pthread_mutex_lock(&job->mark_lock);
 	if (!atomic_load_explicit(&job->marked, memory_order_relaxed)) {
-		if (job->temp_fd >= 0) {
-			(void)us_flock(job->temp_fd, LOCK_SH);
-		}
+		us_tempname_hold(job->lock_fd, job->run_id); /* For the mark's sake. */
 		make_mark(job);
 		atomic_store_explicit(&job->marked, true, memory_order_release);
 	}
 	pthread_mutex_unlock(&job->mark_lock);
+}
+
+void us_leftovers_announce(struct usync_job *job, struct us_dir *dir)
+{
+	atomic_bool *held = dir != NULL ? &dir->held : &job->temp_held;
+
+	if (job->lock_fd >= 0 && !atomic_load_explicit(&job->marked, memory_order_acquire)) {
+		announce_job(job);
+	}
+	if (!atomic_load_explicit(held, memory_order_acquire)) {
+		/* Two workers may both do so: it is one lock. */
+		us_tempname_hold(dir != NULL ? dir->fd[US_DST] : job->temp_fd, job->run_id);
+		atomic_store_explicit(held, true, memory_order_release);
+	}
+}
+
+void us_leftovers_adopt(int dirfd, const char *name)
+{
+	uint64_t run;
+
+	if (us_tempname_parse(name, &run)) {
+		us_tempname_hold(dirfd, run);
+	}
 }
 
 void us_leftovers_sweep(struct us_worker *worker, const struct us_dir *dir, int fd)

@@ -33,11 +33,10 @@ int us_local_make_way(struct us_worker *worker, struct us_file *file)
 
 int us_local_temp_dir(const struct us_worker *worker, struct us_file *file)
 {
-	const struct usync_job *job = worker->job;
+	struct usync_job *job = worker->job;
 	bool elsewhere = job->temp_fd >= 0 && !atomic_load_explicit(&job->no_temp_dir, memory_order_relaxed);
 
-	us_leftovers_announce(worker->job);
-
+	us_leftovers_announce(job, elsewhere ? NULL : file->dir);
 	file->temp_fd = elsewhere ? job->temp_fd : file->dir->fd[US_DST];
 	return file->temp_fd;
 }
@@ -66,7 +65,7 @@ int us_local_take_name(struct us_worker *worker, struct us_file *file, const cha
 
 	*what = "back up";
 	if (worker->job->options.backup) {
-		kept = us_backup_keep(worker, dirfd, file->dst_name);
+		kept = us_backup_keep(worker, file->dir, file->dst_name);
 	}
 	if (kept < 0) {
 		return kept;

@@ -143,7 +143,7 @@ static bool is_protected(const struct sweep *sweep, int dirfd, const char *name,
 	if (is_dir && (is_spared(job, dirfd, name) || is_beyond(job, dirfd, name))) {
 		return true;
 	}
-	return (!is_dir && us_leftovers_is_used(job, last_name(name))) ||
+	return (!is_dir && us_leftovers_is_used(job, dirfd, last_name(name))) ||
 	       us_filter_excludes(&job->filter, sweep->path.text, name, is_dir);
 }
 

@@ -178,6 +178,7 @@ bool us_part_adopt(struct us_worker *worker, struct us_file *file)
 		return false;
 	}
 	dirfd = record->elsewhere ? job->temp_fd : file->dir->fd[US_DST];
+	us_leftovers_adopt(dirfd, name_of(record));
 	fd = open_part(record, dirfd, name_of(record), &stx);
 	if (fd < 0) {
 		/* What has such a name by now is no one's: as with all that earlier runs have left. */

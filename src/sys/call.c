@@ -350,6 +350,23 @@ int us_flock(int fd, int operation)
 	return call_no_wait("flock", flock(fd, operation | LOCK_NB));
 }
 
+int us_lock_byte(int fd, uint64_t offset)
+{
+	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = (off_t)offset, .l_len = 1};
+
+	return call_retry("ofdlock", fcntl(fd, F_OFD_SETLK, &lock));
+}
+
+int us_is_locked(int fd, uint64_t offset, uint64_t length, bool *locked)
+{
+	struct flock lock = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)offset, .l_len = (off_t)length};
+	int ret = call_retry("ofdlock", fcntl(fd, F_OFD_GETLK, &lock));
+
+	*locked = ret == 0 && lock.l_type != F_UNLCK;
+	return ret;
+}
+
 int us_dup(int fd)
 {
 	return call_retry("dup", fcntl(fd, F_DUPFD_CLOEXEC, 0));

@@ -121,6 +121,18 @@ int us_drop_cache(int fd);
 /** flock(2) without waiting: OPERATION is LOCK_SH, LOCK_EX or LOCK_UN; -EWOULDBLOCK when another has it. */
 int us_flock(int fd, int operation);
 
+/**
+ * Lock the byte at OFFSET of FD, which may be a directory, for reading; with others who do (F_OFD_SETLK).  It is held by what was opened, until
+ * that is closed or the process ends.
+ */
+int us_lock_byte(int fd, uint64_t offset);
+
+/**
+ * Tell in *LOCKED whether one of the LENGTH bytes (0: all) from OFFSET on is locked by someone who did not get that by what FD is
+ * of (F_OFD_GETLK).
+ */
+int us_is_locked(int fd, uint64_t offset, uint64_t length, bool *locked);
+
 /** Another descriptor of the same open file (F_DUPFD_CLOEXEC). */
 int us_dup(int fd);
 

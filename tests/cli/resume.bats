@@ -297,3 +297,207 @@ kill_after() {
 	[ -z "$(ls -A temp)" ]
 	same_tree src dst
 }
+
+# begin_slow DIR ARGS...: begin a run that takes seconds, and stop it (SIGSTOP) when there is a temporary file below DIR that was not
+# there before.  Sets slow_pid, and temps to what there is of it.
+begin_slow() {
+	local dir=$1 old i
+	shift
+	old=$(find "$dir" -name '.uring-sync.*.*' | sort)
+	# shellcheck disable=SC2086
+	"$US_BIN" ${US_ARGS:-} --bwlimit=1M "$@" >"$T/slow.out" 2>"$T/slow.err" 3>&- &
+	slow_pid=$!
+	for ((i = 0; i < 2000; i++)); do
+		kill -STOP "$slow_pid"
+		temps=$(comm -13 <(printf '%s\n' "$old") <(find "$dir" -name '.uring-sync.*.*' | sort))
+		[ -z "$temps" ] || return 0
+		kill -CONT "$slow_pid"
+		sleep 0.01
+	done
+	return 1
+}
+
+# The run that begin_slow began is killed: what it has made is left over.
+end_killed() {
+	kill -KILL "$slow_pid"
+	wait "$slow_pid" || true
+	slow_pid=
+	dead=$temps
+}
+
+# It goes on to its end, and nothing has disturbed it.
+end_well() {
+	kill -CONT "$slow_pid"
+	status=0
+	wait "$slow_pid" || status=$?
+	slow_pid=
+	[ "$status" -eq 0 ] || { cat "$T/slow.err"; return 1; }
+}
+
+teardown() {
+	[ -z "${slow_pid:-}" ] || kill -KILL "$slow_pid" || true
+	leave_test
+}
+
+# all_there NAMES, none_there NAMES: files, one a line.
+all_there() {
+	local name
+	while read -r name; do
+		[ -e "$name" ] || { echo "is gone: $name"; return 1; }
+	done <<<"$1"
+}
+
+none_there() {
+	local name
+	while read -r name; do
+		[ ! -e "$name" ] || { echo "is there: $name"; return 1; }
+	done <<<"$1"
+}
+
+# slow_tree SRC DST [NAME]: a file in the directory d of SRC that takes a while to replace what DST has of it.
+slow_tree() {
+	mkdir -p "$1/d" "$2/d"
+	head -c 2M /dev/urandom >"$1/d/${3:-slow}"
+	printf old >"$2/d/${3:-slow}"
+}
+
+@test "temporary files of a run that lives are spared by one into a directory above, those of a dead one are not" {
+	slow_tree above/sub dst/sub other
+	slow_tree src dst/sub
+	begin_slow dst above dst
+	end_killed
+	begin_slow dst src dst/sub
+	run -0 us -v above dst
+	none_there "$dead"
+	all_there "$temps"
+	[[ $output == *"removed what an earlier run had left: ${dead##*/}"* ]]
+	[ -e dst/sub/.uring-sync.run ]
+	[ ! -e dst/.uring-sync.run ]
+	cmp above/sub/d/other dst/sub/d/other
+	end_well
+	cmp src/d/slow dst/sub/d/slow
+	no_temporaries dst
+}
+
+@test "and by one into a directory below" {
+	slow_tree below dst/sub other
+	slow_tree src/sub dst/sub
+	begin_slow dst below dst/sub
+	end_killed
+	begin_slow dst src dst
+	run -0 us below dst/sub
+	none_there "$dead"
+	all_there "$temps"
+	end_well
+	cmp below/d/other dst/sub/d/other
+	cmp src/sub/d/slow dst/sub/d/slow
+	no_temporaries dst
+}
+
+@test "and by one that deletes what its source does not have, with the mark that they are found by" {
+	slow_tree src dst/sub
+	mkdir -p empty/sub/d
+	touch dst/sub/d/extra dst/sub/extra
+	begin_slow dst src dst/sub
+	run -0 us --delete empty dst
+	all_there "$temps"
+	[ -e dst/sub/.uring-sync.run ]
+	none_there $'dst/sub/d/extra\ndst/sub/extra'
+	# Where their directory is to go, too.
+	rm -r empty/sub
+	run -0 us --delete empty dst
+	all_there "$temps"
+	[ -e dst/sub/.uring-sync.run ]
+	end_well
+	cmp src/d/slow dst/sub/d/slow
+	no_temporaries dst
+	run -0 us --delete empty dst
+	[ -z "$(ls -A dst)" ]
+}
+
+@test "and in a temporary directory, by others that use it" {
+	mkdir temp
+	slow_tree other dst1
+	slow_tree src dst2
+	begin_slow temp --temp-dir="$T/temp" other dst1
+	end_killed
+	begin_slow temp --temp-dir="$T/temp" src dst2
+	run -0 us --temp-dir="$T/temp" other dst1
+	none_there "$dead"
+	all_there "$temps"
+	end_well
+	cmp src/d/slow dst2/d/slow
+	[ -z "$(ls -A temp)" ]
+}
+
+@test "and when the run that lives goes on with what a dead one had begun" {
+	local rounds=0
+	mkdir -p src dst/sub above/sub
+	head -c 18M /dev/urandom >src/large
+	begin_slow dst --resume=journal src dst/sub
+	kill -CONT "$slow_pid"
+	# Until some of it is written.
+	until [ "$(stat -c %s "$temps")" -gt 0 ]; do
+		[ $((rounds += 1)) -lt 2000 ]
+		sleep 0.01
+	done
+	end_killed
+	touch dst/.uring-sync.run
+	# shellcheck disable=SC2086
+	"$US_BIN" ${US_ARGS:-} --bwlimit=1M --resume=journal src dst/sub >slow.out 2>slow.err 3>&- &
+	slow_pid=$!
+	size=$(stat -c %s "$dead")
+	rounds=0
+	until [ "$(stat -c %s "$dead")" -ne "$size" ]; do
+		[ $((rounds += 1)) -lt 2000 ]
+		sleep 0.01
+	done
+	kill -STOP "$slow_pid"
+	run -0 us above dst
+	all_there "$dead"
+	kill -KILL "$slow_pid"
+	wait "$slow_pid" || true
+	slow_pid=
+	run -0 us --resume=journal src dst/sub
+	cmp src/large dst/sub/large
+	no_temporaries dst
+}
+
+@test "where other machines may be at work, their temporary files stay until no one has touched them for a day" {
+	command -v debugfs >/dev/null || skip 'no debugfs'
+	foreign=.uring-sync.0000000000000001.0.1
+	ancient=.uring-sync.0000000000000002.0.1
+	mount_ext4 disk 16M
+	mkdir -p disk/dst/d
+	touch disk/dst/d/$foreign disk/dst/d/$ancient
+	umount disk
+	debugfs -w -R "set_inode_field dst/d/$ancient ctime 20010101" disk.img 2>/dev/null
+	mount -o loop disk.img disk
+	mount_passfs disk far
+	slow_tree src far/dst
+	begin_slow far src far/dst
+	end_killed
+	run -0 us -v src far/dst
+	[[ $output == *"left a temporary file that a run on another machine may have in use: $foreign"* ]]
+	none_there "$dead"
+	[ -e far/dst/d/$foreign ]
+	[ ! -e far/dst/d/$ancient ]
+	# They are looked for again.
+	[ -e far/dst/.uring-sync.run ]
+	unmount far
+	# On a disk of this machine there is no such doubt.
+	run -0 us src disk/dst
+	no_temporaries disk
+}
+
+@test "where it can't be asked whether a run lives, its temporary files stay" {
+	need_fault
+	slow_tree src dst
+	begin_slow dst src dst
+	end_killed
+	run -0 us_fault ofdlock:EOPNOTSUPP+ src dst
+	all_there "$dead"
+	[ -e dst/.uring-sync.run ]
+	run -0 us src dst
+	no_temporaries dst
+}

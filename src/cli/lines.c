@@ -5,6 +5,7 @@
 #include "base/us.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -111,42 +112,55 @@ void lines_summary(FILE *out, const struct usync_stats *stats, enum lines_end en
 	        stats->vanished, seconds, rate);
 }
 
-void lines_stats(FILE *out, const struct usync_stats *stats)
+/** Jobs of which each count is, and those that walk the source themselves, or write the destination. */
+#define ALL (LINES_COPY | LINES_DRY_RUN | LINES_VERIFY | LINES_SEND | LINES_RECEIVE)
+#define WALKS (ALL & ~LINES_RECEIVE)
+#define WRITES (LINES_COPY | LINES_SEND | LINES_RECEIVE)
+
+void lines_stats(FILE *out, const struct usync_stats *stats, enum lines_job job)
 {
 	const struct {
 		const char *name;
+		const char *verified; /**< What it is called when trees are compared; NULL: the same. */
+		unsigned int jobs;
 		uint64_t nr;
 	} counts[] = {
-		{"Files copied", stats->files},
-		{"Directories", stats->directories},
-		{"Symbolic links copied", stats->symlinks},
-		{"Devices, FIFOs and sockets made", stats->specials},
-		{"Hard links made", stats->links},
-		{"Unchanged", stats->unchanged},
-		{"Skipped", stats->skipped},
-		{"Deleted", stats->deleted},
-		{"Not deleted", stats->not_deleted},
-		{"Verified", stats->verified},
-		{"Failed", stats->failed},
-		{"Vanished", stats->vanished},
-		{"Bytes copied", stats->bytes},
-		{"Listings by inode", stats->by_inode},
-		{"Listings by extent", stats->by_extent},
-		{"Listings by name", stats->by_name},
-		{"Listings unordered", stats->unordered},
-		{"Extents asked for", stats->extents},
-		{"Files read and written", stats->by_rw},
-		{"Files spliced", stats->by_splice},
-		{"Files by copy_file_range", stats->by_cfr},
-		{"Files reflinked", stats->by_reflink},
-		{"Files in ranges", stats->in_ranges},
+		{"Files copied", "Files that differ", ALL, stats->files},
+		{"Directories", NULL, ALL, stats->directories},
+		{"Symbolic links copied", "Symbolic links that differ", ALL, stats->symlinks},
+		{"Devices, FIFOs and sockets made", "Devices, FIFOs and sockets that differ", ALL, stats->specials},
+		{"Hard links made", "Hard links that differ", ALL, stats->links},
+		{"Unchanged", "Contents the same", ALL, stats->unchanged},
+		{"Skipped", NULL, ALL, stats->skipped},
+		{"Deleted", "Not in the source", ALL, stats->deleted},
+		{"Not deleted", NULL, ALL & ~LINES_VERIFY, stats->not_deleted},
+		{"Verified", NULL, WRITES, stats->verified},
+		{"Failed", NULL, ALL, stats->failed},
+		{"Vanished", NULL, ALL, stats->vanished},
+		{"Bytes copied", "Bytes of files that differ", ALL, stats->bytes},
+		{"Listings by inode", NULL, WALKS, stats->by_inode},
+		{"Listings by extent", NULL, WALKS, stats->by_extent},
+		{"Listings by name", NULL, WALKS, stats->by_name},
+		{"Listings unordered", NULL, WALKS, stats->unordered},
+		{"Extents asked for", NULL, WALKS, stats->extents},
+		{"Files read and written", NULL, WRITES, stats->by_rw},
+		{"Files spliced", NULL, LINES_COPY | LINES_SEND, stats->by_splice},
+		{"Files by copy_file_range", NULL, LINES_COPY, stats->by_cfr},
+		{"Files reflinked", NULL, LINES_COPY, stats->by_reflink},
+		{"Files in ranges", NULL, WRITES, stats->in_ranges},
 	};
 	double seconds = (double)stats->elapsed_ns / 1e9;
+	bool verifies = job == LINES_VERIFY;
 
 	for (size_t i = 0; i < us_array_size(counts); i++) {
-		fprintf(out, "%s: %" PRIu64 "\n", counts[i].name, counts[i].nr);
+		if ((counts[i].jobs & (unsigned int)job) != 0) {
+			fprintf(out, "%s: %" PRIu64 "\n", verifies && counts[i].verified != NULL ? counts[i].verified : counts[i].name, counts[i].nr);
+		}
 	}
 	fprintf(out, "Seconds: %.3f\n", seconds);
+	if (job == LINES_DRY_RUN || verifies) {
+		return; /* Rates of what was not done. */
+	}
 	fprintf(out, "Files a second: %.0f\n", seconds > 0 ? (double)stats->files / seconds : 0);
 	fprintf(out, "Bytes a second: %.0f\n", seconds > 0 ? (double)stats->bytes / seconds : 0);
 }

@@ -18,6 +18,15 @@ enum lines_end {
 	LINES_INTERRUPTED, /**< A signal stopped it. */
 };
 
+/** What was done, of which the counts are. */
+enum lines_job {
+	LINES_COPY = 1,
+	LINES_DRY_RUN = 2, /**< Of a copy on one machine, or of a sender. */
+	LINES_VERIFY = 4,
+	LINES_SEND = 8,
+	LINES_RECEIVE = 16,
+};
+
 /** A failure, an entry that vanished, a warning or a note: "PATH: WHAT: REASON". */
 void lines_trouble(FILE *out, const struct usync_event *event);
 
@@ -33,8 +42,8 @@ void lines_summary(FILE *out, const struct usync_stats *stats, enum lines_end en
 /** The summary of a comparison, in which so many DIFFERENCES were found. */
 void lines_verified(FILE *out, const struct usync_stats *stats, uint64_t differences, enum lines_end end);
 
-/** All counts, a line each. */
-void lines_stats(FILE *out, const struct usync_stats *stats);
+/** All counts that such a job has, a line each. */
+void lines_stats(FILE *out, const struct usync_stats *stats, enum lines_job job);
 
 /** How long NR kinds of calls take, a line each. */
 void lines_latencies(FILE *out, const struct usync_latency *latencies, size_t nr);

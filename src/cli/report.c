@@ -201,7 +201,7 @@ static void print_end(struct report *report, const struct usync_job *job, const 
 	if (report->stats) {
 		struct usync_latency latencies[USYNC_LATENCIES_MAX];
 
-		lines_stats(report->out, stats);
+		lines_stats(report->out, stats, report->job);
 		lines_latencies(report->out, latencies, usync_job_latencies(job, latencies));
 	}
 	if (!report->quiet && report->verifies) {

@@ -3,6 +3,7 @@
 
 #include "base/quote.h"
 #include "cli/log.h"
+#include "cli/remote.h"
 #include "cli/signals.h"
 #include "cli/watch.h"
 
@@ -93,6 +94,23 @@ static enum cli_exit file_error(const char *option, const char *path, int error)
 	return CLI_EXIT_STOPPED;
 }
 
+/** What the command line asks for, as far as the counts are concerned. */
+static enum lines_job kind_of_job(const struct opts *opts)
+{
+	bool receives = opts->verb == OPTS_VERB_RECV || (opts->verb == OPTS_VERB_SSH && !remote_is(opts->destination));
+
+	if (receives) {
+		return LINES_RECEIVE;
+	}
+	if (opts->verifies) {
+		return LINES_VERIFY;
+	}
+	if (opts->job.dry_run) {
+		return LINES_DRY_RUN;
+	}
+	return opts->verb == OPTS_VERB_COPY ? LINES_COPY : LINES_SEND;
+}
+
 enum cli_exit run_open(struct report *report, const struct opts *opts)
 {
 	int ret;
@@ -103,6 +121,7 @@ enum cli_exit run_open(struct report *report, const struct opts *opts)
 		.verbose = opts->verbose,
 		.itemize = opts->itemize || (opts->job.dry_run && !opts->quiet && (!opts->verbose || opts->verifies)),
 		.verifies = opts->verifies,
+		.job = kind_of_job(opts),
 		.stats = opts->stats,
 		.quiet = opts->quiet,
 		.json = opts->json,

@@ -59,6 +59,14 @@ static void let_go(struct us_worker *worker, struct us_file *file)
 	us_worker_finished(worker, file);
 }
 
+uint64_t us_dry_bytes(const struct usync_job *job, const struct statx *stx)
+{
+	if (job->options.sparse == USYNC_SPARSE_NEVER || (stx->stx_attributes & STATX_ATTR_COMPRESSED) != 0) {
+		return stx->stx_size;
+	}
+	return us_min(stx->stx_size, stx->stx_blocks * 512);
+}
+
 /** FILE would be done. */
 static void finish(struct us_worker *worker, struct us_file *file, atomic_uint_fast64_t *count)
 {
@@ -115,6 +123,7 @@ static void put_compared(struct us_worker *worker, struct us_file *file)
 		us_worker_drained(worker, file);
 	} else {
 		file->changes |= USYNC_CHANGE_VALUE | USYNC_CHANGE_CONTENT;
+		us_count(&worker->counts.bytes, us_dry_bytes(worker->job, &file->stx));
 		finish(worker, file, &worker->counts.files);
 	}
 }
@@ -193,7 +202,7 @@ static void put_one(struct us_worker *worker, struct us_file *file)
 			break;
 		}
 		if (make_way(worker, file)) {
-			us_count(&worker->counts.bytes, file->stx.stx_size);
+			us_count(&worker->counts.bytes, us_dry_bytes(worker->job, &file->stx));
 			finish(worker, file, &worker->counts.files);
 		}
 		break;

@@ -20,6 +20,7 @@
 #include "core/compare.h"
 #include "core/digest.h"
 #include "core/dir.h"
+#include "core/dry_sink.h"
 #include "core/file.h"
 #include "core/job.h"
 #include "core/local_sink.h"
@@ -607,6 +608,7 @@ static void begin_again(struct us_file *file)
 	file->eof = false;
 	file->all_given = false;
 	file->is_second = false;
+	file->is_ranged = false;
 }
 
 bool us_net_sink_wanted(struct us_net *net, struct us_file *file, const struct us_record *record)
@@ -689,7 +691,10 @@ static void count_done(struct us_net *net, struct us_file *file, bool same)
 	} else if (file->kind == US_FILE_SPECIAL) {
 		count = &counts->specials;
 	} else if (net->worker->job->options.dry_run) {
-		us_count(&counts->bytes, file->stx.stx_size);
+		us_count(&counts->bytes, us_dry_bytes(net->worker->job, &file->stx));
+	} else {
+		us_count(&counts->methods[us_net_sent_of(net, file)->is_held ? US_METHOD_SPLICE : US_METHOD_RW], 1);
+		us_count(&counts->in_ranges, file->is_ranged ? 1 : 0);
 	}
 	file->done = true;
 	us_count(count, 1);

@@ -47,6 +47,7 @@ void us_net_void_ranges(struct us_net *net, struct us_file *file)
 
 	us_net_end_ranges(net, sent, false);
 	file->shares = false;
+	file->is_ranged = false;
 	file->dst_state = US_SEND_VOIDING;
 	us_worker_set_waiting(net->worker, file, true);
 }
@@ -73,6 +74,7 @@ void us_net_put_shared(struct us_net *net, struct us_file *file)
 		us_worker_set_waiting(net->worker, file, true);
 	} else if (!file->shares && sent->whole && !file->failed) {
 		us_net_end_ranges(net, sent, true);
+		file->is_ranged = true;
 		us_net_now_sent(net, file);
 	} else {
 		file->is_second = false;

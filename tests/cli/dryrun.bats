@@ -178,3 +178,28 @@ trees() {
 	[[ $stderr == *g:* ]]
 	run -23 us src dst
 }
+
+# bytes OPTION...: what the summary of a copy says was copied.
+bytes() {
+	us "$@" src dst | sed -nE 's/.* ([0-9]+) bytes .*copied, .*/\1/p'
+}
+
+@test "the bytes of holes are counted where they would be written, and there alone" {
+	mkdir src
+	truncate -s 4M src/holes
+	head -c 64K /dev/urandom | dd of=src/holes bs=64K seek=16 conv=notrunc status=none
+	head -c 4M /dev/zero | tr '\0' x >src/full
+	sync src/holes
+	for option in auto never; do
+		planned=$(bytes -n --reflink=never --sparse=$option)
+		[ "$planned" = "$(bytes --reflink=never --sparse=$option)" ]
+		rm -r dst
+	done
+	[ "$planned" -eq $((8 << 20)) ]
+	# Contents that differ, of which only reading tells.
+	us --quiet src dst
+	printf y | dd of=dst/full conv=notrunc status=none
+	touch -r src/full dst/full
+	[ "$(bytes -n --checksum)" -eq $((4 << 20)) ]
+	[ "$(bytes --reflink=never --checksum)" -eq $((4 << 20)) ]
+}

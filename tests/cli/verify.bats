@@ -224,3 +224,17 @@ harm() {
 		run -2 us --reflink=always $option src dst3
 	done
 }
+
+@test "verify --stats: counts of a comparison, and none of what only a copy has" {
+	mkdir -p src dst
+	printf x >src/f
+	printf y >dst/f
+	printf x >src/g
+	us -q 1 --quiet src/g dst/g
+	printf x >dst/extra
+	run -23 us verify --stats src dst
+	for row in 'Files that differ: 1' 'Directories: 1' 'Contents the same: 1' 'Not in the source: 1' 'Bytes of files that differ: 1'; do
+		[[ $'\n'$output$'\n' == *$'\n'"$row"$'\n'* ]]
+	done
+	[[ ! $output =~ copied|Verified|Not\ deleted|read\ and\ written|reflinked|ranges|a\ second ]]
+}

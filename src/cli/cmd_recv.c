@@ -9,6 +9,7 @@
  */
 #include "base/thread.h"
 #include "cli/cmd.h"
+#include "cli/outputs.h"
 #include "cli/run.h"
 #include "cli/sandbox.h"
 #include "cli/secrets.h"
@@ -263,6 +264,9 @@ enum cli_exit cmd_recv(const struct opts *opts)
 	enum cli_exit status = run_open(&report, opts);
 
 	secrets_no_core();
+	if (status == CLI_EXIT_OK) {
+		status = outputs_check(opts);
+	}
 	if (status == CLI_EXIT_OK) {
 		int given = secrets_get(opts, secret);
 		int ret = given == 0 ? usync_secret_make(secret) : given;

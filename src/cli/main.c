@@ -21,6 +21,7 @@
  *	remote.[ch]     HOST:PATH taken apart
  *	opts_words.[ch] a command line put into words again
  *	sandbox.[ch]    what a receiver leaves in its own reach
+ *	outputs.[ch]    whether the files that it is to write can be written
  *	run.[ch]        a job's run, which these have in common
  *	secrets.[ch]    where the secret comes from
  *	report.[ch]     what a copy prints: events and summary

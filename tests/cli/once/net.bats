@@ -321,13 +321,32 @@ sums_of() {
 	same_tree src dst
 	stop_recv
 	rm -r dst
-	mkdir full
+	mkdir -p full/none
 	start_recv dst --secret-file key --checksum-file=full/none/sums
+	rmdir full/none
 	run -1 --separate-stderr us send src "127.0.0.1:$PORT" --secret-file key
 	# Whether the sender still hears why depends on how much it has sent by then.
 	grep -q 'full/none/sums: open: No such file or directory' recv.err
 	run -2 --separate-stderr us recv dst --listen 127.0.0.1:0 --checksum-file=sums --max-clients=2
 	[[ $stderr == *'--checksum-file and --max-clients contradict each other'* ]]
+}
+
+@test 'files that a receiver can not write are told at its start' {
+	local option
+	for option in --checksum-file --resume; do
+		run -1 --separate-stderr timeout 20 "$US_BIN" recv dst --listen 127.0.0.1:0 "$option=nodir/x"
+		[ "$stderr" = "uring-sync: $option: nodir/x: No such file or directory" ]
+		[ -z "$output" ]
+		run -1 --separate-stderr timeout 20 "$US_BIN" recv dst --listen 127.0.0.1:0 "$option=src"
+		[ "$stderr" = "uring-sync: $option: src: Is a directory" ]
+		run -1 --separate-stderr timeout 20 "$US_BIN" recv dst --listen 127.0.0.1:0 "$option=key/x"
+		[ "$stderr" = "uring-sync: $option: key/x: Not a directory" ]
+	done
+	[ ! -e dst ]
+	# The destination is made by the transfer, and the file in it.
+	start_recv dst/ --secret-file key --resume=dst/journal --one-shot
+	run -0 us send src "127.0.0.1:$PORT" --secret-file key
+	[ -s dst/journal ]
 }
 
 @test 'one shot: the second one is refused, and the status is that of the transfer' {

@@ -19,6 +19,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 /** A walk over the command line. */
@@ -57,14 +58,19 @@ static int value_error(FILE *err, const struct option_def *def, const char *valu
 	return usage_error(err);
 }
 
-/** Describe an option that does not exist: SPELLING is shown, a guess is made from NAME. */
-static int unknown_option(FILE *err, const char *spelling, const char *name)
+/**
+ * Describe an option that does not exist: LENGTH bytes of SPELLING are shown, a guess is made from NAME.  A value, which may be a secret, is
+ * no part of either.
+ */
+static int unknown_option(FILE *err, const char *spelling, size_t length, const char *name)
 {
 	const struct option_def *nearest = opts_table_nearest(name, strcspn(name, "="));
+	char *shown = strndup(spelling, length);
 
 	fputs("uring-sync: unknown option '", err);
-	us_quote_write(err, spelling);
+	us_quote_write(err, shown != NULL ? shown : "");
 	fputc('\'', err);
+	free(shown);
 	if (nearest != NULL) {
 		fprintf(err, "; did you mean '--%s'?", nearest->name);
 	}
@@ -216,7 +222,7 @@ static int parse_long(struct parser *parser, const char *word)
 	const struct option_def *def = opts_table_find(name, length);
 
 	if (def == NULL) {
-		return unknown_option(parser->err, word, name);
+		return unknown_option(parser->err, word, length + 2, name);
 	}
 	if (def->argument != NULL) {
 		return take_value(parser, def, attached);
@@ -240,7 +246,7 @@ static int parse_letters(struct parser *parser, const char *word)
 			/* A byte of a longer character is not printed alone. */
 			const char *spelling = (*p & 0x80) != 0 ? word : letter;
 
-			return unknown_option(parser->err, spelling, word + 1);
+			return unknown_option(parser->err, spelling, strlen(spelling), word + 1);
 		}
 		if (def->argument != NULL && !def->optional) {
 			return take_value(parser, def, p[1] != '\0' ? p + 1 : NULL);

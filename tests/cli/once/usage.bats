@@ -26,7 +26,11 @@ mistakes() {
 	cat <<'END'
 --tsl src dst|--tsl|--help
 --jbos=4 src dst|--jbos|--jobs
+--progres=x src dst|unknown option '--progres'; did you mean '--progress'?|--help
+--secrte=KEY src dst|unknown option '--secrte'; did you mean '--secret'?|--help
+--=x src dst|unknown option '--'|--help
 -y src dst|-y|--help
+-=x src dst|unknown option '-='|--help
 -j 0 src dst|--jobs|from 1 to
 -j many src dst|many|from 1 to
 -j|--jobs|from 1 to

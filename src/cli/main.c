@@ -95,7 +95,7 @@ int main(int argc, char **argv)
 	}
 	/* A message goes out in one write, at its newline. */
 	setvbuf(stderr, NULL, _IOLBF, 0);
-	signals_ignore_pipe();
+	signals_ignore_write();
 	if (opts_parse(&opts, argc, argv, stderr) < 0) {
 		opts_free(&opts);
 		return CLI_EXIT_USAGE;

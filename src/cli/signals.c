@@ -111,9 +111,10 @@ static void set_handlers(void (*handler)(int))
 	}
 }
 
-void signals_ignore_pipe(void)
+void signals_ignore_write(void)
 {
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 void signals_attach(const struct signals_target *target)

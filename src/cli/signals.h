@@ -8,8 +8,8 @@
 
 struct watch;
 
-/** Let SIGPIPE be an error of the write that caused it. */
-void signals_ignore_pipe(void);
+/** Let SIGPIPE and SIGXFSZ be errors of the writes that caused them: EPIPE, and EFBIG where a file would be longer than it may be. */
+void signals_ignore_write(void);
 
 /** What a signal stops. */
 struct signals_target {

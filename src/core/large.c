@@ -8,6 +8,10 @@
  * Ranges are handed out in order under the lock, one lock for each 32 MiB; all between is done without it.  Each begins
  * and ends at a multiple of US_BYPASS_ALIGN, so that no page belongs to two of them, and is copied by one worker from its
  * start to its end.
+ *
+ * A file that is made under its final name must not have its full size before it has all of its bytes: were the run killed, the
+ * next might find that size and a time that is near enough (--modify-window, or the same tick of the clock) and take it for
+ * complete.  So it is one byte too long until then, or its last range waits for the others.
  */
 #include "core/large.h"
 
@@ -46,6 +50,7 @@ struct us_large {
 	/* Set before others see it. */
 	struct us_file *file;
 	bool in_order;          /**< The owner copies it alone, from its start to its end. */
+	bool last_waits;        /**< Its last range is begun when all others are done. */
 	const struct us_large_plan *plan;
 	unsigned int nr_workers;
 	struct us_large_gate *gate; /**< NULL: as many as come may copy, for it is latency that they wait for. */
@@ -264,6 +269,13 @@ static bool take(struct us_worker *worker, struct us_large *large, uint64_t *sta
 		}
 		*start = large->next;
 		*end = us_min(us_bypass_down(*start + plan->range), size);
+		if (large->last_waits && *end == size && large->low < *start) {
+			update_low(large);
+			if (large->low < *start) {
+				pthread_cond_wait(&large->changed, &large->lock);
+				continue;
+			}
+		}
 		if (plan->window > 0 && *end > large->low + plan->window && large->low < large->next) {
 			update_low(large); /* A hole may have been passed over. */
 			if (*end > large->low + plan->window && large->low < large->next) {
@@ -390,6 +402,20 @@ int us_large_reserve(const struct us_file *file, uint64_t offset)
 	return ret == -ENOSPC || ret == -EDQUOT || ret == -EFBIG || ret == -EIO ? ret : 0;
 }
 
+bool us_large_hide_size(const struct us_file *file)
+{
+	return !file->created || file->replaces || us_ftruncate(file->dst_fd, file->stx.stx_size + 1) == 0;
+}
+
+/** Blocks that are shared must end where the file does, and what a server copies goes by its rules. */
+static void hide_size(struct us_large *large)
+{
+	enum us_method method = (enum us_method)atomic_load(&large->mover.method);
+	bool is_written = method == US_METHOD_RW || method == US_METHOD_SPLICE;
+
+	large->last_waits = !large->in_order && !(is_written && us_large_hide_size(large->file));
+}
+
 /** The same of all that will be written.  What the kernel copies, or shares, needs other blocks, or none. */
 static int reserve(struct us_large *large)
 {
@@ -434,6 +460,7 @@ int us_large_copy(struct us_worker *worker, struct us_file *file, const char **w
 		us_large_give_up(file);
 		return ret;
 	}
+	hide_size(large);
 	ask_for_help(worker, large);
 	copy_ranges(worker, large);
 	close_to_others(large);

@@ -85,6 +85,14 @@ uint64_t us_large_slack(const struct usync_job *job, const struct us_file *file)
  */
 int us_large_reserve(const struct us_file *file, uint64_t offset);
 
+/**
+ * Before FILE is written out of order under its final name: let it be a byte too long, so that no one takes it for complete before its
+ * size is set in the end (large.c says why).  Nothing is done with what has a temporary name, or was there before.
+ *
+ * @return false when it can't be done, for the file would be longer than one may be: then its last byte has to be written last.
+ */
+bool us_large_hide_size(const struct us_file *file);
+
 /** Help with LARGE as long as there are ranges to be taken, and give up the task's reference. */
 void us_large_help(struct us_worker *worker, struct us_large *large);
 

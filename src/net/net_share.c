@@ -119,7 +119,7 @@ int64_t us_net_share_open(struct us_net *net, struct us_file *file, uint32_t ran
 		return ret;
 	}
 	pthread_mutex_lock(&session->share_lock);
-	if (session->nr_shares < US_WIRE_SHARES_MAX && session->last_share < UINT32_MAX) {
+	if (session->nr_shares < US_WIRE_SHARES_MAX && session->last_share < UINT32_MAX && us_large_hide_size(file)) {
 		share->number = ++session->last_share;
 		share->next = session->shares;
 		session->shares = share;

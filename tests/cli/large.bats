@@ -240,6 +240,35 @@ killed_at() {
 	done
 }
 
+# What us_stopping has started is killed where it stands.
+kill_it() {
+	kill -KILL "$pid"
+}
+
+@test "killed in the middle of ranges under its final name: it has not the size of a complete one" {
+	local fault moments n way
+	need_fault
+	mkdir src
+	head -c 393217 /dev/urandom >src/large
+	# 13 ranges, of 8 writes each, or one call of the kernel's.
+	for fault in write ftruncate:EFBIG,write copy_file_range; do
+		way=rw moments='60 85 90 92 93 94 95 96 97'
+		[ $fault != copy_file_range ] || way=cfr moments='8 10 11 12 13'
+		for n in $moments; do
+			rm -rf dst
+			# shellcheck disable=SC2086
+			us_stopping "$fault:stop@$n" kill_it $RANGES -j 4 --copy=$way src dst
+			[ "$status" -eq 137 ]
+			if ! cmp -s src/large dst/large; then
+				[ "$(stat -c %s dst/large)" != 393217 ]
+			fi
+			run -0 us --modify-window=3600 src dst
+			cmp src/large dst/large
+			no_temporaries dst
+		done
+	done
+}
+
 @test "interrupted in the middle of ranges: nothing stays" {
 	mkdir src
 	head -c 20M /dev/urandom >src/large

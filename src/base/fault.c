@@ -70,6 +70,7 @@ static const struct {
 	{"EOPNOTSUPP", EOPNOTSUPP}, {"EMLINK", EMLINK}, {"EXDEV", EXDEV},     {"EEXIST", EEXIST},
 	{"ENOTDIR", ENOTDIR}, {"ELOOP", ELOOP}, {"ENOSYS", ENOSYS},   {"ENODATA", ENODATA},
 	{"ENOTEMPTY", ENOTEMPTY}, {"EISDIR", EISDIR}, {"EBADF", EBADF},   {"ENXIO", ENXIO},
+	{"EFBIG", EFBIG},
 };
 
 /** A slip in the variable must not pass for a run without failures. */

@@ -269,6 +269,22 @@ kill_it() {
 	done
 }
 
+@test "files may be no longer than they may be: what fits is copied, the rest is a failure with its path" {
+	mkdir src
+	head -c 393216 /dev/urandom >src/fits
+	head -c 393217 /dev/urandom >src/larger
+	# shellcheck disable=SC2086
+	run -23 --separate-stderr prlimit --fsize=393216 "$US_BIN" ${US_ARGS:-} $RANGES src dst
+	[[ $stderr == *dst/larger*'File too large'* ]]
+	cmp src/fits dst/fits
+	[ ! -e dst/larger ]
+	no_temporaries dst
+	# shellcheck disable=SC2086
+	run -23 --separate-stderr prlimit --fsize=393216 "$US_BIN" ${US_ARGS:-} src dst
+	[[ $stderr == *dst/larger*'File too large'* ]]
+	[ ! -e dst/larger ]
+}
+
 @test "interrupted in the middle of ranges: nothing stays" {
 	mkdir src
 	head -c 20M /dev/urandom >src/large

@@ -351,6 +351,39 @@ wait_until() {
 	same_tree src dst
 }
 
+# True when the receiver has stopped (SIGSTOP).
+recv_is_stopped() {
+	local state
+	{ read -r _ _ state _ <"/proc/$RECV_PID/stat"; } 2>/dev/null && [ "$state" = T ] && echo yes
+}
+
+@test 'a receiver killed near the end, without a journal: nothing has the size of a complete file that is none' {
+	local size=$(((4 << 20) + 1)) writes back
+	need_fault
+	head -c $size /dev/urandom >src/large
+	URING_SYNC_FAULT_LOG=$T/log start_recv dst --secret-file key
+	run -0 large -j 4
+	stop_recv
+	writes=$(sed -n 's/^write //p' log)
+	for back in 0 1 2 3 4 6 8 12; do
+		rm -rf dst
+		URING_SYNC_FAULT=write:stop@$((writes - back)) start_recv dst --secret-file key
+		send_in_background -j 4
+		wait_until recv_is_stopped
+		kill -KILL "$RECV_PID"
+		wait "$RECV_PID" || true
+		wait "$SENDER" && return 1
+		if ! cmp -s src/large dst/large; then
+			[ "$(stat -c %s dst/large || true)" != $size ]
+		fi
+		start_recv dst --secret-file key
+		run -0 large --modify-window=3600
+		diff -r src dst
+		no_temporaries dst
+		stop_recv
+	done
+}
+
 @test 'killed in the middle, either side: with a journal most of it is not sent again' {
 	local victim
 	head -c 48M /dev/urandom >src/a

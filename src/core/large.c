@@ -467,7 +467,9 @@ int us_large_copy(struct us_worker *worker, struct us_file *file, const char **w
 	file->src_error = atomic_load(&large->src_error);
 	ret = file->src_error < 0 ? 0 : atomic_load(&large->error);
 	*what = large->what;
-	if (ret == 0 && file->src_error == 0 && us_job_stopping(worker->job) && large->low < atomic_load(&large->mover.size)) {
+	if (ret == 0 && file->src_error == 0 &&
+	    ((us_job_stopping(worker->job) && large->low < atomic_load(&large->mover.size)) ||
+	     !us_mover_sum_hole(&large->mover, worker, atomic_load(&large->mover.size)))) {
 		ret = -ECANCELED;
 	}
 	us_mover_end(&large->mover, worker, large->plan->range);

@@ -199,12 +199,36 @@ static void look_again(struct us_worker *worker, struct us_file *file)
 	start(worker, file, LAST_LOOK);
 }
 
+/**
+ * Add the hole before file->offset to FILE's sum.  The zeros of a very large one take minutes, so that is done in several turns, for which
+ * FILE waits like one without memory: others go on between them, and so does a connection.
+ *
+ * @return false when it will be gone on with, or is over.
+ */
+static bool sum_hole(struct us_worker *worker, struct us_file *file)
+{
+	if (file->digest == NULL || us_digest_skip(file->digest, file->offset)) {
+		return true;
+	}
+	worker->activity++;
+	if (us_job_stopping(worker->job)) {
+		us_worker_lost(worker, file);
+	} else {
+		us_worker_starve(worker, file);
+	}
+	return false;
+}
+
 /** Ask for the part at file->offset. */
 static void read_part(struct us_worker *worker, struct us_file *file)
 {
+	bool has_data = !file->sparse || find_data(file);
 	uint32_t length;
 
-	if (file->sparse && !find_data(file)) {
+	if (!sum_hole(worker, file)) {
+		return;
+	}
+	if (!has_data) {
 		file->length = 0;
 		file->eof = true;
 		look_again(worker, file);

@@ -228,6 +228,16 @@ static int fail(struct us_mover_failure *failure, enum us_side side, const char 
 	return 0;
 }
 
+bool us_mover_sum_hole(struct us_mover *mover, const struct us_worker *worker, uint64_t offset)
+{
+	while (mover->digest != NULL && !us_digest_skip(mover->digest, offset)) {
+		if (us_job_stopping(worker->job)) {
+			return false;
+		}
+	}
+	return true;
+}
+
 /** Read and write.  @return how many bytes, or 0 and perhaps a failure. */
 static int copy_by_memory(struct us_mover *mover, struct us_worker *worker, uint32_t length, uint64_t offset,
                           struct us_mover_failure *failure)
@@ -243,6 +253,9 @@ static int copy_by_memory(struct us_mover *mover, struct us_worker *worker, uint
 		return 0;
 	}
 	if (mover->digest != NULL) {
+		if (!us_mover_sum_hole(mover, worker, offset)) {
+			return 0;
+		}
 		us_digest_add(mover->digest, offset, worker->large_buf, (size_t)got);
 	}
 	ret = write_request(mover, worker, worker->large_buf, (uint32_t)got, offset);

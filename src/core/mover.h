@@ -71,6 +71,9 @@ uint64_t us_mover_find_data(struct us_mover *mover, uint64_t at, uint64_t end, u
 uint32_t us_mover_copy(struct us_mover *mover, struct us_worker *worker, uint32_t length, uint64_t offset,
                        struct us_mover_failure *failure);
 
+/** Add the hole before OFFSET to the sum.  @return false when the job is to stop, which is not kept for minutes by a very large one. */
+bool us_mover_sum_hole(struct us_mover *mover, const struct us_worker *worker, uint64_t offset);
+
 /** The range from START to END is done: let the page cache forget it, as far as the calls themselves did not see to that. */
 void us_mover_forget(struct us_mover *mover, uint64_t start, uint64_t end, struct us_mover_failure *failure);
 

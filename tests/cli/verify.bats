@@ -154,6 +154,21 @@ harm() {
 	[ "$(summary files)" = 0 ]
 }
 
+@test "--checksum-file: holes that are summed in several turns, before data and at the end" {
+	local large
+	mkdir src
+	truncate -s 150M src/hole
+	printf data >>src/hole
+	truncate -s 250M src/hole
+	# By the owner of a large file, and like any other.
+	for large in 64M 1G; do
+		rm -rf dst
+		run -0 us --large "$large" --checksum-file=sums --hash=sha256 src dst
+		(cd dst && sha256sum --quiet --strict -c ../sums)
+		[ "$(cut -c1-64 sums)" = "$(sha256sum <src/hole | cut -c1-64)" ]
+	done
+}
+
 @test "--verify reads what the disk has, not what the cache has" {
 	need_strace
 	mkdir src

@@ -118,6 +118,62 @@ well() {
 	same_tree recv/src recv/dst
 }
 
+@test 'the sum of a huge hole: the connection is kept for as long as it takes' {
+	mkdir -p huge/src
+	printf begin >huge/src/file
+	truncate -s 64G huge/src/file 2>/dev/null || skip 'no file can be so large here'
+	printf end >>huge/src/file
+	# The sender alone takes a sum.
+	pair huge --timeout 1 -- -j 1 --timeout 1 --checksum-file "$T/sums"
+	wait "${PAIRS[@]}"
+	well huge
+	[ "$(wc -l <sums)" -eq 1 ]
+	[ "$(stat -c %s huge/dst/file)" -eq "$(stat -c %s huge/src/file)" ]
+	cmp <(tail -c 100000 huge/src/file) <(tail -c 100000 huge/dst/file)
+	# What it is, is known of a smaller one: before data, and at the end.
+	rm -r huge
+	mkdir -p huge/src
+	truncate -s 150M huge/src/file
+	printf data >>huge/src/file
+	truncate -s 250M huge/src/file
+	pair huge --checksum-file "$T/got" --hash sha256 -- -j 1 --checksum-file "$T/sums" --hash sha256
+	wait "${PAIRS[@]}"
+	well huge
+	cmp sums got
+	(cd huge/src && sha256sum --quiet --strict -c ../../sums)
+}
+
+@test 'the sum of a huge hole does not keep a sender that is stopped, or whose receiver is gone' {
+	local how pid i
+	mkdir src
+	printf begin >src/huge
+	# At the speed of memory that takes half an hour.
+	truncate -s 15T src/huge 2>/dev/null || skip 'no file can be so large here'
+	for how in stopped gone; do
+		start_recv dst --secret-file key --one-shot
+		env --default-signal=INT "$US_BIN" send -j 1 --checksum-file sums src "127.0.0.1:$PORT" --secret-file key >send.out 2>send.err 3>&- &
+		pid=$!
+		for ((i = 0; i < 1000; i++)); do
+			[ -z "$(find dst -type f -size +0 -print -quit 2>/dev/null)" ] || break
+			sleep 0.02
+		done
+		[ -n "$(find dst -type f -size +0 -print -quit)" ]
+		if [ $how = stopped ]; then
+			kill -INT "$pid"
+		else
+			kill -TERM "$RECV_PID"
+		fi
+		status=0
+		wait "$pid" || status=$?
+		echo "$how: $status: $(<send.err)"
+		[ $status -eq "$([ $how = stopped ] && echo 130 || echo 1)" ]
+		wait_recv
+		[ $status -ne 0 ]
+		no_temporaries dst
+		rm -rf dst
+	done
+}
+
 # stopped SIDE OPTION...: a transfer whose SIDE (send or recv) is stopped on its way; the other one's exit status is in status, and what
 # it has said in $SIDE.err of that one.
 stopped() {

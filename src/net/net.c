@@ -31,9 +31,6 @@
 
 #define SECOND_NS UINT64_C(1000000000)
 
-/** How long to wait for what another worker does. */
-#define STALL_NS UINT64_C(1000000)
-
 void us_net_fail(struct us_net *net, const char *what, int error)
 {
 	net->failed = true;
@@ -368,13 +365,32 @@ bool us_net_move(struct us_worker *worker)
 	return moved;
 }
 
+/** When to look again, whatever happens until then: a job that is stopped rings no one's bell, and --bwlimit gives each his moment. */
+static uint64_t next_look(struct us_net *net)
+{
+	uint64_t now = us_clock_ns();
+	uint64_t at = now + LOOK_NS;
+
+	if (us_job_stopping(net->session->job)) {
+		return at;
+	}
+	if (net->range.large != NULL && net->range.paced_ns != 0) {
+		at = us_min(at, us_max(net->range.paced_ns, now));
+	}
+	if (net->paced_ns != 0 && (net->blocked != NULL || !net->session->is_sender)) {
+		at = us_min(at, us_max(net->paced_ns, now));
+	}
+	if (!net->session->is_sender) {
+		net->paced_ns = 0; /* It asks again, when it has room for what comes. */
+	}
+	return at;
+}
+
 void us_net_wait(struct us_worker *worker, bool wants)
 {
 	struct us_net *net = worker->link;
 	struct usync_job *job = worker->job;
 	struct pollfd fds[5];
-	uint64_t now = us_clock_ns();
-	uint64_t deadline = now + STALL_NS;
 	int events = us_conn_events(net->conn);
 	int feed_fd = -1;
 
@@ -386,8 +402,8 @@ void us_net_wait(struct us_worker *worker, bool wants)
 		us_worker_drop_slice(worker); /* It holds its directory, which may be complete. */
 		return;
 	}
-	if (us_out_is_sent(&net->out)) {
-		events &= ~POLLOUT;
+	if (us_out_is_sent(&net->out) || us_job_stopping(job)) {
+		events &= ~POLLOUT; /* What is left is sent at the end. */
 	}
 	if (!us_in_wants(&net->in)) {
 		events &= ~POLLIN;
@@ -401,18 +417,12 @@ void us_net_wait(struct us_worker *worker, bool wants)
 			return;
 		}
 	}
-	if (!net->stalled && !us_job_stopping(job)) {
-		deadline = now + LOOK_NS;
-		if (net->blocked != NULL && net->paced_ns != 0) {
-			deadline = us_min(deadline, us_max(net->paced_ns, now));
-		}
-	}
 	fds[0] = (struct pollfd){.fd = (events & POLLIN) != 0 ? us_conn_fd(net->conn, POLLIN) : -1, .events = POLLIN};
 	fds[1] = (struct pollfd){.fd = (events & POLLOUT) != 0 ? us_conn_fd(net->conn, POLLOUT) : -1, .events = POLLOUT};
 	fds[2] = (struct pollfd){.fd = us_io_fd(&worker->io), .events = POLLIN};
 	fds[3] = (struct pollfd){.fd = feed_fd, .events = POLLIN};
 	fds[4] = (struct pollfd){.fd = net->bell, .events = POLLIN};
-	(void)us_poll_until(fds, us_array_size(fds), deadline);
+	(void)us_poll_until(fds, us_array_size(fds), next_look(net));
 	if (fds[4].revents != 0) {
 		hear_bell(net);
 	}

@@ -8,6 +8,10 @@
  * Every connection on which a directory is used tells of it first, so that none has to wait for what another one brings.  A DIR may
  * so come on one connection after the DIR_END on another one, which therefore counts the DIRs, and the directories in it that
  * have to be over before.  The table holds a share in the pending of each open directory.
+ *
+ * What comes on one connection for a directory that another one is opening waits.  That it waits is noted under the lock under which the
+ * directory was seen to be OPENING, and who has opened it looks at the notes under the same lock, then rings.  So whoever looked too early is
+ * rung for, and finds when it looks again that the directory is OPENING no more.
  */
 #include "base/us.h"
 #include "core/dir.h"
@@ -43,7 +47,14 @@ struct us_net_dir {
 	uint32_t ended;     /**< Directories in it that are forgotten. */
 	uint32_t children;  /**< As many as DIR_END counts. */
 	uint32_t xattrs;    /**< Bytes that are counted for its extended attributes. */
+	uint64_t awaited;   /**< While it is OPENING: on which connections something waits for that to be over, by their bits. */
 };
+
+/** What stands for NET where connections are noted: there are no more than 64. */
+static uint64_t bit_of(const struct us_net *net)
+{
+	return UINT64_C(1) << (net - net->session->nets);
+}
 
 /** Where the pointer to the directory ID stands, or would stand.  The lock is held. */
 static struct us_net_dir **find(struct us_session *session, uint64_t id)
@@ -164,6 +175,22 @@ static void end_complete(struct us_net *net, uint64_t id)
 	pthread_mutex_unlock(&session->lock);
 }
 
+/** NET has something for ENTRY, which is OPENING: it waits until it is rung for.  The lock is held, and given back. */
+static enum us_net_step await(struct us_net *net, struct us_net_dir *entry)
+{
+	entry->awaited |= bit_of(net);
+	pthread_mutex_unlock(&net->session->lock);
+	return US_NET_STALL;
+}
+
+/** Ring for those who wait, by their bits. */
+static void ring_for(const struct us_session *session, uint64_t waiting)
+{
+	for (; waiting != 0; waiting &= waiting - 1) {
+		us_net_ring(&session->nets[__builtin_ctzll(waiting)]);
+	}
+}
+
 /** Make the node of the directory of RECORD in PARENT, with all that is known of it.  @return NULL, or 0 in ERROR. */
 static struct us_dir *make_dir(struct us_net *net, const struct us_record *record, struct us_dir *parent, struct us_net_dir *entry,
                                int *error)
@@ -197,8 +224,7 @@ static enum us_net_step see_again(struct us_net *net, const struct us_record *re
 		return US_NET_WRONG;
 	}
 	if (entry->state == OPENING) {
-		pthread_mutex_unlock(&net->session->lock);
-		return US_NET_STALL;
+		return await(net, entry);
 	}
 	entry->seen++;
 	end_complete(net, record->id);
@@ -275,7 +301,7 @@ enum us_net_step us_net_dirs_announce(struct us_net *net, const struct us_record
 		return US_NET_WRONG; /* With one entry the root is what the destination lies in: nothing else there is the sender's. */
 	}
 	if (net->worker->free_dir_opens == NULL) {
-		return US_NET_STALL;
+		return US_NET_STALL; /* One of its own will be over. */
 	}
 	pthread_mutex_lock(&session->lock);
 	entry = *find(session, record->id);
@@ -293,8 +319,7 @@ enum us_net_step us_net_dirs_announce(struct us_net *net, const struct us_record
 	case FAILED:
 		return note_failed(net, record);
 	default:
-		pthread_mutex_unlock(&session->lock);
-		return US_NET_STALL;
+		return await(net, parent);
 	}
 }
 
@@ -310,8 +335,7 @@ enum us_net_step us_net_dirs_end(struct us_net *net, const struct us_record *rec
 		return US_NET_WRONG;
 	}
 	if (entry->state == OPENING) {
-		pthread_mutex_unlock(&session->lock);
-		return US_NET_STALL;
+		return await(net, entry);
 	}
 	entry->expected = record->state;
 	entry->children = record->children;
@@ -327,11 +351,14 @@ static void settle(struct us_worker *worker, struct us_dir *dir, enum state stat
 	enum us_wire_dir_state told = state == FAILED ? US_DIR_FAILED : dir->dst_new ? US_DIR_NEW : US_DIR_EXISTS;
 	uint64_t id = dir->net_id;
 	struct us_net_dir **at;
+	uint64_t awaited;
 	bool asks;
 
 	pthread_mutex_lock(&session->lock);
 	at = find(session, id);
 	asks = (*at)->asks;
+	awaited = (*at)->awaited;
+	(*at)->awaited = 0;
 	(*at)->asks = false;
 	(*at)->state = state;
 	if (state == FAILED) {
@@ -341,6 +368,7 @@ static void settle(struct us_worker *worker, struct us_dir *dir, enum state stat
 		}
 	}
 	pthread_mutex_unlock(&session->lock);
+	ring_for(session, awaited & ~bit_of(net));
 	if (asks) {
 		reply(net, id, told);
 	}
@@ -390,6 +418,9 @@ enum us_net_dir_use us_net_dirs_share(struct us_net *net, uint64_t id, struct us
 	entry = *find(session, id);
 	if (entry != NULL) {
 		use = entry->state == FAILED ? US_NET_DIR_GONE : entry->state == OPENING ? US_NET_DIR_LATER : US_NET_DIR_READY;
+	}
+	if (use == US_NET_DIR_LATER) {
+		entry->awaited |= bit_of(net);
 	}
 	if (use == US_NET_DIR_READY) {
 		*dir = entry->dir;

@@ -7,8 +7,10 @@
  *
  * Each worker whose connection has room takes the next range of the first file of which there is one, reads it a request at a time and sends
  * that in pieces, before or after whatever else it has to do.  So a large file goes over all connections that are idle, and a little over
- * those that are not.  The lock is taken for each range, not for what is in it.
+ * those that are not.  A piece whose turn has not come (--bwlimit) is left for later: the connection is looked after meanwhile.  The lock is
+ * taken for each range, not for what is in it.
  */
+#include "base/clock.h"
 #include "base/us.h"
 #include "core/bypass.h"
 #include "core/file.h"
@@ -228,10 +230,22 @@ static void read_request(struct us_net *net)
 	}
 }
 
-/** Queue what was read, as long as there is room. */
-static void send_pieces(struct us_net *net)
+/** True when it is the turn of BYTES more. */
+static bool may_go(struct us_net *net, uint32_t bytes)
 {
 	struct us_net_range *range = &net->range;
+
+	if (range->paced_ns == 0 || us_clock_ns() >= range->paced_ns) {
+		range->paced_ns = us_pace_ask(net->worker, bytes);
+	}
+	return range->paced_ns == 0;
+}
+
+/** Queue what was read, as long as there is room and it is its turn.  @return true when any of it is done with. */
+static bool send_pieces(struct us_net *net)
+{
+	struct us_net_range *range = &net->range;
+	uint32_t before = range->sent;
 
 	while (range->sent < range->got && !us_out_is_full(&net->out)) {
 		const char *data = net->worker->large_buf + range->sent;
@@ -247,7 +261,9 @@ static void send_pieces(struct us_net *net)
 			}
 			length = us_mover_run(data, length, false);
 		}
-		us_pace_wait(net->worker, length);
+		if (!may_go(net, length)) {
+			break;
+		}
 		us_net_put(net, &(struct us_record){
 			.type = US_RECORD_RANGE,
 			.number = range->large->number,
@@ -258,6 +274,7 @@ static void send_pieces(struct us_net *net)
 		us_count(&net->worker->counts.bytes, length);
 		range->sent += length;
 	}
+	return range->sent > before;
 }
 
 bool us_net_ranges_move(struct us_net *net)
@@ -277,9 +294,10 @@ bool us_net_ranges_move(struct us_net *net)
 			return true;
 		}
 		read_request(net);
+		(void)send_pieces(net);
+		return true;
 	}
-	send_pieces(net);
-	return true;
+	return send_pieces(net);
 }
 
 /** Take *AT out of the list.  The lock is held. */

@@ -218,7 +218,6 @@ static int write_range(struct us_net *net, struct us_net_share *share, const str
 {
 	uint32_t done = 0;
 
-	us_pace_wait(net->worker, record->length);
 	while (done < record->length) {
 		struct us_op op = {
 			.kind = US_OP_WRITE,
@@ -251,10 +250,14 @@ enum us_net_step us_net_share_range(struct us_net *net, const struct us_record *
 	pthread_mutex_lock(&session->share_lock);
 	share = *find(session, record->number);
 	if (share != NULL) {
-		cell = claim(share, net, record);
 		is_wanted = share->file != NULL && share->error == 0 && record->length > 0;
+		net->paced_ns = is_wanted ? us_pace_ask(net->worker, record->length) : 0;
+		cell = net->paced_ns == 0 ? claim(share, net, record) : NULL;
 	}
 	pthread_mutex_unlock(&session->share_lock);
+	if (share != NULL && net->paced_ns != 0) {
+		return US_NET_STALL;
+	}
 	if (cell == NULL) {
 		return US_NET_WRONG;
 	}

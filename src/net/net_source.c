@@ -632,7 +632,6 @@ static enum us_fill net_fill(struct us_worker *worker, bool wait)
 	struct us_net *net = us_net_of(worker);
 
 	(void)wait;
-	net->stalled = false;
 	if (us_job_stopping(worker->job)) {
 		if (worker->slice != NULL) {
 			us_worker_drop_slice(worker);
@@ -660,7 +659,6 @@ static enum us_fill net_fill(struct us_worker *worker, bool wait)
 		worker->activity++;
 		return US_FILL_STARTED;
 	case US_NET_STALL:
-		net->stalled = true;
 		return US_FILL_NOTHING;
 	default:
 		us_net_fail(net, "receive", -EPROTO);

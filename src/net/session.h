@@ -92,6 +92,7 @@ struct us_net_range {
 	uint64_t data_end;          /**< Where the data at hand end, if there may be holes. */
 	uint32_t got;               /**< Bytes in the worker's large_buf, */
 	uint32_t sent;              /**< and of these queued. */
+	uint64_t paced_ns;          /**< Before this moment --bwlimit lets the next of them not go. */
 };
 
 /** A connection with its worker. */
@@ -109,7 +110,6 @@ struct us_net {
 	bool failed;          /**< It is of no use any more. */
 	bool broken;          /**< Nothing can be sent any more; what has come is still taken. */
 	int send_error;       /**< Why, when a call said so: a negative errno. */
-	bool stalled;         /**< What came last waits for another worker. */
 	bool end_sent;
 	bool end_received;
 	int bell;             /**< An eventfd, on which other workers ring: there is news of files that are shared with them. */
@@ -120,7 +120,7 @@ struct us_net {
 	struct us_file **blocked_end;
 	struct us_file *piping;  /**< Files whose pipe is on its way. */
 	unsigned int nr_held;    /**< Files that are kept open. */
-	uint64_t paced_ns;       /**< Before this moment --bwlimit lets none of them go. */
+	uint64_t paced_ns;       /**< Before this moment --bwlimit lets none of them go; a receiver's: not the record at hand. */
 	struct us_sent *sent;    /**< By token. */
 	struct us_net_range range;
 	uint64_t nr_ranges;      /**< That went on this connection. */
@@ -311,7 +311,7 @@ void us_net_dirs_give_up(struct us_session *session, struct us_worker *worker);
 /** What became of a record that needs a directory. */
 enum us_net_step {
 	US_NET_TAKEN, /**< It was dealt with. */
-	US_NET_STALL, /**< It can't be yet: later. */
+	US_NET_STALL, /**< It can't be yet: later.  What it waits for wakes the worker: its own ring, its bell, or its turn. */
 	US_NET_WRONG, /**< No sender may send that. */
 };
 
@@ -323,7 +323,7 @@ enum us_net_step us_net_dirs_end(struct us_net *net, const struct us_record *rec
 enum us_net_dir_use {
 	US_NET_DIR_READY, /**< It is that of the worker's slice now. */
 	US_NET_DIR_GONE,  /**< It failed, and with it all in it. */
-	US_NET_DIR_LATER, /**< Another worker is opening it. */
+	US_NET_DIR_LATER, /**< It is being opened; another worker that does rings when it has. */
 	US_NET_DIR_NONE,  /**< There is no such one. */
 };
 

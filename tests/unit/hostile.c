@@ -28,6 +28,7 @@ unsigned int level;
 unsigned int connections = 1;
 uint64_t large_size;
 uint32_t chunk_size;
+uint64_t max_rate;
 
 unsigned char payload[1 << 20];
 size_t length;
@@ -71,7 +72,7 @@ bool removes;
 void begin(bool receives, unsigned int seconds)
 {
 	struct usync_options options = {.version = USYNC_OPTIONS_VERSION, .compress = level, .ordered = ordered, .remove = removes,
-	                                .large_size = large_size, .chunk_size = chunk_size};
+	                                .large_size = large_size, .chunk_size = chunk_size, .max_rate = max_rate};
 	struct timeval limit = {.tv_sec = 20};
 	char path[128];
 	const char *source = path;

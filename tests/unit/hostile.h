@@ -31,6 +31,7 @@ extern unsigned int level;
 extern unsigned int connections; /**< 1 or 2. */
 extern uint64_t large_size;
 extern uint32_t chunk_size;
+extern uint64_t max_rate;
 
 /** A receiver's: it was not asked for deletions; a sender's: it wishes for them. */
 extern bool ordered;

@@ -2,6 +2,10 @@
 /* Files whose contents come in ranges (net/ranges.h), against a peer that does not keep to the protocol. */
 #include "hostile.h"
 
+#include "base/clock.h"
+
+#include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -464,12 +468,118 @@ static void test_not_offered(void **state)
 	assert_int_equal(shell("rm src/big"), 0);
 }
 
+/** How many pieces of ranges, with contents, are in what was heard. */
+static unsigned int count_pieces(void)
+{
+	unsigned int nr = 0;
+
+	for (size_t at = 0; at < heard_length;) {
+		struct us_wire_record head;
+		struct us_wire_range wire = {.length = 0};
+
+		memcpy(&head, heard + at, sizeof(head));
+		if (head.type == US_RECORD_RANGE) {
+			memcpy(&wire, heard + at + sizeof(head), sizeof(wire));
+		}
+		nr += wire.length > 0;
+		at += head.length;
+	}
+	return nr;
+}
+
+/** Read what comes until the stream ends.  @return how many pieces of ranges there were. */
+static unsigned int hear_pieces(void)
+{
+	struct us_wire_head head;
+	unsigned int nr = 0;
+
+	while (recv(fd, &head, sizeof(head), MSG_WAITALL) == sizeof(head)) {
+		assert_in_range(head.length, 0, sizeof(heard));
+		heard_length = 0;
+		if (head.length > 0) {
+			assert_int_equal(recv(fd, heard, head.length, MSG_WAITALL), head.length);
+		}
+		if (head.type == US_WIRE_DATA) {
+			heard_length = head.length;
+			nr += count_pieces();
+		}
+	}
+	return nr;
+}
+
+/** While --bwlimit holds a sender back it hears what is said to it: the next piece, four seconds later, is not sent any more. */
+static void test_paced_sender(void **state)
+{
+	struct us_wire_abort wire = {.error = -EIO};
+	uint32_t tokens[2] = {0, 0};
+	bool was_late;
+
+	(void)state;
+	assert_int_equal(shell("head -c 65536 /dev/urandom >src/big"), 0);
+	do {
+		struct us_wire_want want = {.number = 7};
+		uint64_t since;
+		unsigned int nr;
+
+		max_rate = USYNC_RATE_MIN;
+		begin_receiving(tokens);
+		max_rate = 0;
+		want.token = tokens[0];
+		record(US_REPLY_WANT, 0, &want, sizeof(want), "", 0);
+		send_frame(US_WIRE_REPLY);
+		do {
+			hear(US_WIRE_DATA);
+			nr = count_pieces();
+		} while (nr == 0);
+		since = us_clock_ns();
+		add(&wire, sizeof(wire));
+		send_frame(US_WIRE_ABORT);
+		was_late = us_clock_ns() - since > UINT64_C(1000000000);
+		shutdown(fd, SHUT_WR);
+		nr += hear_pieces();
+		expect_failure("the other side stopped");
+		assert_true(was_late || nr == 1);
+	} while (was_late);
+	assert_int_equal(shell("rm src/big"), 0);
+}
+
+/** A receiver that is held back says what it has, before it writes what comes next. */
+static void test_paced_receiver(void **state)
+{
+	struct us_wire_range reached;
+	const void *fixed;
+	uint32_t number;
+
+	(void)state;
+	max_rate = USYNC_RATE_MIN;
+	number = begin_shared();
+	max_rate = 0;
+	range(number, US_RANGE_LAST, 0, RANGE);
+	range(number, US_RANGE_LAST, RANGE, RANGE);
+	send_frame(US_WIRE_DATA);
+	do {
+		hear(US_WIRE_REPLY);
+		fixed = find(US_REPLY_REACHED);
+	} while (fixed == NULL);
+	memcpy(&reached, fixed, sizeof(reached));
+	assert_int_equal(reached.offset, RANGE);
+	do {
+		hear(US_WIRE_REPLY);
+		fixed = find(US_REPLY_REACHED);
+	} while (fixed == NULL);
+	memcpy(&reached, fixed, sizeof(reached));
+	assert_int_equal(reached.offset, 2 * RANGE);
+	shutdown(fd, SHUT_WR);
+	expect_failure("closed by the other side");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ranges),      cmocka_unit_test(test_ends),  cmocka_unit_test(test_files),
 		cmocka_unit_test(test_malformed),   cmocka_unit_test(test_limit), cmocka_unit_test(test_receiver),
-		cmocka_unit_test(test_connections), cmocka_unit_test(test_not_offered),
+		cmocka_unit_test(test_connections), cmocka_unit_test(test_not_offered), cmocka_unit_test(test_paced_sender),
+		cmocka_unit_test(test_paced_receiver),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -4,7 +4,7 @@
 complete -c uring-sync -s a -l archive -d 'Keep everything that this user may set'
 complete -c uring-sync -s p -l preserve -d 'Keep mode, times and owner, or those listed'
 complete -c uring-sync -l no-preserve -x -d 'Do not keep these'
-complete -c uring-sync -l numeric-ids -d 'Keep owners by number'
+complete -c uring-sync -l numeric-ids -d 'Keep owners by number, as always'
 complete -c uring-sync -l reflink -x -a 'auto always never' -d 'Whether copies share blocks'
 complete -c uring-sync -l chmod -x -d 'Change permission bits on the way'
 complete -c uring-sync -l chown -x -d 'Give all to this user and group'

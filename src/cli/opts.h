@@ -58,7 +58,7 @@ struct opts {
 	struct usync_filter *filters; /**< What job.filters points to at the end. */
 	char **patterns;          /**< What those point to. */
 	const char *link_dests[USYNC_LINK_DESTS_MAX]; /**< What job.link_dests points to; borrowed from argv. */
-	bool numeric_ids;         /**< Keep owners by number; on one machine names lead to the same. */
+	bool numeric_ids;         /**< Keep owners by number: what is done in any case. */
 	const char *files_from;   /**< A file of names, or NULL. */
 	bool from0;               /**< They end with a NUL. */
 	char **files;             /**< What job.files points to. */

@@ -416,10 +416,12 @@ begin_slow() {
 	[ "$(getfattr --absolute-names -d -m - dst/attr | grep -c mine)" = 1 ]
 	[ "$(getfattr --absolute-names -d -m - dst/attr | grep -c theirs)" = 0 ]
 	stop_recv
-	for word in --trust-peer-metadata -a; do
+	for word in --trust-peer-metadata -a '-a --numeric-ids'; do
 		rm -r dst
+		# shellcheck disable=SC2086 # the same
 		start_recv dst --secret-file key $word
-		run -0 --separate-stderr us send -a bad "127.0.0.1:$PORT" --secret-file key
+		# shellcheck disable=SC2086 # several options in one variable
+		run -0 --separate-stderr us send ${word/--trust-peer-metadata/-a} bad "127.0.0.1:$PORT" --secret-file key
 		[ -z "$stderr" ]
 		same_archive bad dst
 		[ "$(stat -c '%a %u %g' dst/run)" = '6755 1234 2345' ]

@@ -252,6 +252,16 @@ static void update_low(struct us_large *large)
 	us_part_wrote(large->file, low);
 }
 
+/** True when the range from START, which is next, to END has to wait for lower ones; the lock is held. */
+static bool is_early(const struct us_large *large, uint64_t start, uint64_t end)
+{
+	uint64_t window = large->plan->window;
+	bool is_far = window > 0 && end > large->low + window;
+	bool is_last = large->last_waits && end >= atomic_load(&large->mover.size);
+
+	return (is_far || is_last) && large->low < start;
+}
+
 /** Take the next range.  @return false when there is none left, or none to be taken any more. */
 static bool take(struct us_worker *worker, struct us_large *large, uint64_t *start, uint64_t *end)
 {
@@ -269,16 +279,9 @@ static bool take(struct us_worker *worker, struct us_large *large, uint64_t *sta
 		}
 		*start = large->next;
 		*end = us_min(us_bypass_down(*start + plan->range), size);
-		if (large->last_waits && *end == size && large->low < *start) {
-			update_low(large);
-			if (large->low < *start) {
-				pthread_cond_wait(&large->changed, &large->lock);
-				continue;
-			}
-		}
-		if (plan->window > 0 && *end > large->low + plan->window && large->low < large->next) {
+		if (is_early(large, *start, *end)) {
 			update_low(large); /* A hole may have been passed over. */
-			if (*end > large->low + plan->window && large->low < large->next) {
+			if (is_early(large, *start, *end)) {
 				pthread_cond_wait(&large->changed, &large->lock);
 				continue;
 			}
@@ -402,18 +405,26 @@ int us_large_reserve(const struct us_file *file, uint64_t offset)
 	return ret == -ENOSPC || ret == -EDQUOT || ret == -EFBIG || ret == -EIO ? ret : 0;
 }
 
-bool us_large_hide_size(const struct us_file *file)
+/** True when others see FILE under the name that it will have, and what it is in the making. */
+static bool has_final_name(const struct us_file *file)
 {
-	return !file->created || file->replaces || us_ftruncate(file->dst_fd, file->stx.stx_size + 1) == 0;
+	return file->created && !file->replaces;
 }
 
-/** Blocks that are shared must end where the file does, and what a server copies goes by its rules. */
+bool us_large_hide_size(const struct us_file *file)
+{
+	return !has_final_name(file) || us_ftruncate(file->dst_fd, file->stx.stx_size + 1) == 0;
+}
+
+/** Blocks that are shared must end where the file does, and what a server copies goes by its rules: there the last range waits. */
 static void hide_size(struct us_large *large)
 {
 	enum us_method method = (enum us_method)atomic_load(&large->mover.method);
 	bool is_written = method == US_METHOD_RW || method == US_METHOD_SPLICE;
 
-	large->last_waits = !large->in_order && !(is_written && us_large_hide_size(large->file));
+	if (!large->in_order && has_final_name(large->file)) {
+		large->last_waits = !is_written || !us_large_hide_size(large->file);
+	}
 }
 
 /** The same of all that will be written.  What the kernel copies, or shares, needs other blocks, or none. */

@@ -48,7 +48,7 @@ static enum cli_exit copy(struct report *report, const struct opts *opts)
 	status = run_job(report, job, NULL);
 	signals_detach();
 	usync_job_free(job);
-	if (opts->verifies && (status == CLI_EXIT_VANISHED || (status == CLI_EXIT_OK && report->differences > 0))) {
+	if (opts->verb == OPTS_VERB_VERIFY && (status == CLI_EXIT_VANISHED || (status == CLI_EXIT_OK && report->differences > 0))) {
 		status = CLI_EXIT_PARTIAL;
 	}
 	return status;
@@ -59,7 +59,7 @@ enum cli_exit cmd_copy(const struct opts *opts)
 	struct report report;
 	enum cli_exit status = run_open(&report, opts);
 
-	if (status == CLI_EXIT_OK && opts->verifies) {
+	if (status == CLI_EXIT_OK && opts->verb == OPTS_VERB_VERIFY) {
 		status = check_exists(opts->destination);
 	}
 	if (status == CLI_EXIT_OK) {

@@ -153,8 +153,10 @@ void lines_stats(FILE *out, const struct usync_stats *stats, enum lines_job job)
 	bool verifies = job == LINES_VERIFY;
 
 	for (size_t i = 0; i < us_array_size(counts); i++) {
+		const char *name = verifies && counts[i].verified != NULL ? counts[i].verified : counts[i].name;
+
 		if ((counts[i].jobs & (unsigned int)job) != 0) {
-			fprintf(out, "%s: %" PRIu64 "\n", verifies && counts[i].verified != NULL ? counts[i].verified : counts[i].name, counts[i].nr);
+			fprintf(out, "%s: %" PRIu64 "\n", name, counts[i].nr);
 		}
 	}
 	fprintf(out, "Seconds: %.3f\n", seconds);

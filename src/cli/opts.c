@@ -325,7 +325,7 @@ static int finish(struct parser *parser)
 	if (ret == 0) {
 		ret = opts_load_files(opts, parser->err);
 	}
-	if (ret == 0 && opts->verifies) {
+	if (ret == 0 && opts->verb == OPTS_VERB_VERIFY) {
 		opts->job.dry_run = true;
 		opts->job.compare = USYNC_COMPARE_CONTENTS;
 		opts->job.remove = !opts->job.only_files; /* What the source does not have is a difference. */
@@ -354,7 +354,6 @@ static bool take_verb(struct parser *parser, const char *word)
 	struct opts *opts = parser->opts;
 
 	opts->verb = verb_of(word);
-	opts->verifies = opts->verb == OPTS_VERB_VERIFY;
 	return opts->verb != OPTS_VERB_COPY;
 }
 

@@ -65,7 +65,6 @@ struct opts {
 	const char *failed_list;  /**< Where the names of what failed go, or NULL. */
 	const char *log_file;     /**< Where all that happens goes, or NULL. */
 	enum opts_verb verb;      /**< What the first word was. */
-	bool verifies;            /**< It was "verify". */
 	const char *listen;       /**< Where to listen, as it was written. */
 	struct opts_address address; /**< Where to connect to, or to listen. */
 	char *secret;             /**< Given as a value; argv does not have it any more. */

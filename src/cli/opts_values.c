@@ -341,7 +341,7 @@ int opts_check_together(const struct opts *opts, FILE *err)
 {
 	const struct usync_options *job = &opts->job;
 
-	if (opts->verifies) {
+	if (opts->verb == OPTS_VERB_VERIFY) {
 		const struct {
 			const char *name;
 			bool given;

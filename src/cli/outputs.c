@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/outputs.h"
 
-#include "base/quote.h"
 #include "base/us.h"
+#include "cli/run.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -85,10 +84,7 @@ enum cli_exit outputs_check(const struct opts *opts)
 		int ret = files[i].path != NULL ? check(files[i].path, opts->destination) : 0;
 
 		if (ret < 0) {
-			fprintf(stderr, "uring-sync: %s: ", files[i].option);
-			us_quote_write(stderr, files[i].path);
-			fprintf(stderr, ": %s\n", strerror(-ret));
-			return CLI_EXIT_STOPPED;
+			return run_file_error(files[i].option, files[i].path, ret);
 		}
 	}
 	return CLI_EXIT_OK;

@@ -204,7 +204,7 @@ static void print_end(struct report *report, const struct usync_job *job, const 
 		lines_stats(report->out, stats, report->job);
 		lines_latencies(report->out, latencies, usync_job_latencies(job, latencies));
 	}
-	if (!report->quiet && report->verifies) {
+	if (!report->quiet && report->job == LINES_VERIFY) {
 		lines_verified(report->out, stats, report->differences, end);
 	} else if (!report->quiet) {
 		lines_summary(report->out, stats, end);
@@ -219,7 +219,7 @@ void report_end(struct report *report, const struct usync_job *job, const struct
 	}
 	errno = 0;
 	if (report->json) {
-		json_summary(report->out, stats, report->verifies ? &report->differences : NULL, end);
+		json_summary(report->out, stats, report->job == LINES_VERIFY ? &report->differences : NULL, end);
 	} else {
 		print_end(report, job, stats, end);
 	}

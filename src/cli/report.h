@@ -27,10 +27,9 @@ struct report {
 	FILE *failed; /**< Names of what failed or vanished, each with a NUL, or NULL. */
 	int failed_error; /**< 0, or the first -errno of writing to failed. */
 	struct log *log; /**< Where all of it goes, too, or NULL. */
-	enum lines_job job; /**< What is reported on. */
+	enum lines_job job; /**< What is reported on: with LINES_VERIFY what would be changed are differences. */
 	bool stats;   /**< Print all counts at the end. */
 	bool quiet;   /**< Print no summary. */
-	bool verifies; /**< It is no copy: what would be changed are differences. */
 	uint64_t differences;
 	int error;    /**< 0, or the first -errno of writing to out. */
 	bool json;    /**< On out stand objects, one a line, and nothing else. */

@@ -85,8 +85,7 @@ enum cli_exit run_job(struct report *report, struct usync_job *job, pthread_mute
 	return job_status(&stats, outcome.error);
 }
 
-/** Say what is wrong with a file that was asked for. */
-static enum cli_exit file_error(const char *option, const char *path, int error)
+enum cli_exit run_file_error(const char *option, const char *path, int error)
 {
 	fprintf(stderr, "uring-sync: %s: ", option);
 	us_quote_write(stderr, path);
@@ -102,7 +101,7 @@ static enum lines_job kind_of_job(const struct opts *opts)
 	if (receives) {
 		return LINES_RECEIVE;
 	}
-	if (opts->verifies) {
+	if (opts->verb == OPTS_VERB_VERIFY) {
 		return LINES_VERIFY;
 	}
 	if (opts->job.dry_run) {
@@ -119,8 +118,7 @@ enum cli_exit run_open(struct report *report, const struct opts *opts)
 		.out = stdout,
 		.err = stderr,
 		.verbose = opts->verbose,
-		.itemize = opts->itemize || (opts->job.dry_run && !opts->quiet && (!opts->verbose || opts->verifies)),
-		.verifies = opts->verifies,
+		.itemize = opts->itemize || (opts->job.dry_run && !opts->quiet && (!opts->verbose || opts->verb == OPTS_VERB_VERIFY)),
 		.job = kind_of_job(opts),
 		.stats = opts->stats,
 		.quiet = opts->quiet,
@@ -133,13 +131,13 @@ enum cli_exit run_open(struct report *report, const struct opts *opts)
 	if (opts->failed_list != NULL) {
 		report->failed = fopen(opts->failed_list, "we");
 		if (report->failed == NULL) {
-			return file_error("--failed-list", opts->failed_list, -errno);
+			return run_file_error("--failed-list", opts->failed_list, -errno);
 		}
 	}
 	if (opts->log_file != NULL) {
 		ret = log_open(&report->log, opts->log_file);
 		if (ret < 0) {
-			return file_error("--log-file", opts->log_file, ret);
+			return run_file_error("--log-file", opts->log_file, ret);
 		}
 	}
 	return CLI_EXIT_OK;
@@ -149,7 +147,7 @@ struct usync_options run_options(struct report *report, const struct opts *opts)
 {
 	struct usync_options options = opts->job;
 
-	options.report_copied = report->verbose || report->itemize || report->log != NULL || report->verifies;
+	options.report_copied = report->verbose || report->itemize || report->log != NULL || report->job == LINES_VERIFY;
 	options.event = report_event;
 	options.payload = report;
 	return options;
@@ -164,10 +162,10 @@ static enum cli_exit close_files(struct report *report, const struct opts *opts,
 		error = -errno;
 	}
 	if (error < 0) {
-		status = file_error("--failed-list", opts->failed_list, error);
+		status = run_file_error("--failed-list", opts->failed_list, error);
 	}
 	error = log_close(report->log);
-	return error < 0 ? file_error("--log-file", opts->log_file, error) : status;
+	return error < 0 ? run_file_error("--log-file", opts->log_file, error) : status;
 }
 
 enum cli_exit run_close(struct report *report, const struct opts *opts, enum cli_exit status)

@@ -29,6 +29,9 @@ enum cli_exit run_job(struct report *report, struct usync_job *job, pthread_mute
 /** Close the files and flush what was printed: what they lack is told, for someone relies on them. @return STATUS, or _STOPPED. */
 enum cli_exit run_close(struct report *report, const struct opts *opts, enum cli_exit status);
 
+/** Say what is wrong with the file PATH, which OPTION asks for: a negative errno.  @return CLI_EXIT_STOPPED. */
+enum cli_exit run_file_error(const char *option, const char *path, int error);
+
 /** The exit status of a run that a signal stopped. */
 enum cli_exit run_interrupted(void);
 

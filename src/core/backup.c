@@ -7,6 +7,7 @@
 #include "core/job.h"
 #include "core/leftovers.h"
 #include "core/local_sink.h"
+#include "core/tempname.h"
 #include "core/worker.h"
 #include "sys/call.h"
 

@@ -9,6 +9,7 @@
 #include "core/paths.h"
 #include "core/reference.h"
 #include "core/report.h"
+#include "core/tempname.h"
 #include "core/worker.h"
 #include "core/xattrs.h"
 #include "sys/call.h"

@@ -9,6 +9,7 @@
 #include "core/leftovers.h"
 #include "core/mirror.h"
 #include "core/report.h"
+#include "core/tempname.h"
 #include "core/worker.h"
 #include "sys/call.h"
 

@@ -8,6 +8,7 @@
 
 #include "core/dir.h"
 #include "core/sink.h"
+#include "core/tempname.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,12 +21,6 @@ struct us_place;
 struct usync_job;
 
 extern const struct us_sink_ops us_local_sink;
-
-/** Every temporary name begins so. */
-#define US_TEMP_PREFIX ".uring-sync."
-
-/** Room for any temporary name, with its NUL. */
-#define US_TEMP_SIZE 64
 
 /* The parts of it; see the .c files. */
 

@@ -22,6 +22,7 @@
 #include "core/part.h"
 #include "core/reference.h"
 #include "core/report.h"
+#include "core/tempname.h"
 #include "core/worker.h"
 #include "core/xattrs.h"
 #include "sys/call.h"
@@ -59,9 +60,7 @@ static void start(struct us_worker *worker, struct us_file *file, int state)
 
 void us_local_temp_name(const struct us_worker *worker, uint64_t number, char name[US_TEMP_SIZE])
 {
-	snprintf(name, US_TEMP_SIZE, US_TEMP_PREFIX "%016llx.%x.%llx",
-	         (unsigned long long)worker->job->run_id, worker->id,
-	         (unsigned long long)number);
+	us_tempname_make(name, worker->job->run_id, worker->id, number);
 }
 
 void us_local_temp_of(const struct us_worker *worker, const struct us_file *file, char name[US_TEMP_SIZE])

@@ -12,6 +12,7 @@
 #include "core/policy.h"
 #include "core/progress.h"
 #include "core/report.h"
+#include "core/tempname.h"
 #include "core/worker.h"
 #include "sys/call.h"
 

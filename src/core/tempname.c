@@ -2,12 +2,13 @@
 #include "core/tempname.h"
 
 #include "base/clock.h"
-#include "core/local_sink.h"
 #include "sys/boot.h"
 #include "sys/call.h"
 #include "sys/fstype.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -39,6 +40,11 @@ uint64_t us_tempname_new_run(void)
 		number = us_clock_ns();
 	}
 	return kernel_tag() << RANDOM_BITS | (number & ((UINT64_C(1) << RANDOM_BITS) - 1));
+}
+
+void us_tempname_make(char name[US_TEMP_SIZE], uint64_t run, unsigned int worker, uint64_t number)
+{
+	snprintf(name, US_TEMP_SIZE, US_TEMP_PREFIX "%0*" PRIx64 ".%x.%" PRIx64, RUN_DIGITS, run, worker, number);
 }
 
 /** Hexadecimal digits that *NAME begins with, which ends before them as END says; *NAME is put behind that. */
@@ -74,6 +80,14 @@ void us_tempname_hold(int dirfd, uint64_t run)
 	(void)us_lock_byte(dirfd, place_of(run)); /* Without it nothing is lost yet; who asks will be refused, too. */
 }
 
+/** True when this kernel has made RUN's number: what it does not know of, it does not run. */
+static bool is_of_this_kernel(uint64_t run)
+{
+	uint64_t tag = kernel_tag();
+
+	return tag != 0 && run >> RANDOM_BITS == tag;
+}
+
 /** True when it can be told that NAME in DIRFD was touched lately, or can't be told that it was not. */
 static bool is_recent(int dirfd, const char *name)
 {
@@ -85,7 +99,6 @@ static bool is_recent(int dirfd, const char *name)
 
 enum us_tempname_state us_tempname_state(int dirfd, const char *name, uint64_t run)
 {
-	uint64_t tag = kernel_tag();
 	bool is_locked = false;
 	int ret = us_is_locked(dirfd, place_of(run), 1, &is_locked);
 
@@ -95,7 +108,7 @@ enum us_tempname_state us_tempname_state(int dirfd, const char *name, uint64_t r
 	if (is_locked) {
 		return US_TEMPNAME_ALIVE;
 	}
-	if (us_fstype_is_local(dirfd) || (tag != 0 && run >> RANDOM_BITS == tag)) {
+	if (us_fstype_is_local(dirfd) || is_of_this_kernel(run)) {
 		return US_TEMPNAME_DEAD;
 	}
 	return is_recent(dirfd, name) ? US_TEMPNAME_UNKNOWN : US_TEMPNAME_DEAD;

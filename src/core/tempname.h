@@ -17,6 +17,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/** Every temporary name begins so. */
+#define US_TEMP_PREFIX ".uring-sync."
+
+/** Room for any temporary name, with its NUL. */
+#define US_TEMP_SIZE 64
+
+/** Write the temporary name of RUN's file NUMBER of WORKER, each of which is new. */
+void us_tempname_make(char name[US_TEMP_SIZE], uint64_t run, unsigned int worker, uint64_t number);
+
 /** A number for a run that no other has. */
 uint64_t us_tempname_new_run(void);
 

@@ -32,6 +32,23 @@ static void test_names(void **state)
 	}
 }
 
+/** What is made is what is told apart, at both ends of each number. */
+static void test_made(void **state)
+{
+	static const uint64_t runs[] = {0, 1, UINT64_MAX};
+	char name[US_TEMP_SIZE];
+	uint64_t run;
+
+	(void)state;
+	for (size_t i = 0; i < unit_nr(runs); i++) {
+		us_tempname_make(name, runs[i], (unsigned int)i * UINT32_MAX / 2, runs[i]);
+		assert_true(us_tempname_parse(name, &run));
+		assert_int_equal(run, runs[i]);
+	}
+	us_tempname_make(name, 0xabc, 2, 0x1f);
+	assert_string_equal(name, ".uring-sync.0000000000000abc.2.1f");
+}
+
 static void test_runs(void **state)
 {
 	uint64_t one = us_tempname_new_run();
@@ -85,6 +102,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_made),
 		cmocka_unit_test(test_runs),
 		cmocka_unit_test(test_locks),
 	};

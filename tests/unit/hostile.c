@@ -13,8 +13,6 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-char scratch[64];
-
 struct usync_job *job;
 static struct usync_peer *peer;
 static pthread_t thread;
@@ -33,30 +31,10 @@ uint64_t max_rate;
 unsigned char payload[1 << 20];
 size_t length;
 
-int shell(const char *command)
-{
-	char line[512];
-
-	snprintf(line, sizeof(line), "cd '%s' && { %s; }", scratch, command);
-	return system(line);
-}
-
 int setup(void **state)
 {
-	const char *tmp = getenv("TMPDIR");
-
 	(void)state;
-	snprintf(scratch, sizeof(scratch), "%s/unit-hostile.XXXXXX", tmp != NULL && strlen(tmp) < 40 ? tmp : "/tmp");
-	return mkdtemp(scratch) == NULL ? -1 : shell("mkdir src && echo one >src/f && mkdir src/d && echo two >src/d/g && mkdir out");
-}
-
-int teardown(void **state)
-{
-	char line[128];
-
-	(void)state;
-	snprintf(line, sizeof(line), "rm -rf '%s'", scratch);
-	return system(line);
+	return scratch_make("mkdir src && echo one >src/f && mkdir src/d && echo two >src/d/g && mkdir out");
 }
 
 static void *run(void *arg)
@@ -74,8 +52,7 @@ void begin(bool receives, unsigned int seconds)
 	struct usync_options options = {.version = USYNC_OPTIONS_VERSION, .compress = level, .ordered = ordered, .remove = removes,
 	                                .large_size = large_size, .chunk_size = chunk_size, .max_rate = max_rate};
 	struct timeval limit = {.tv_sec = 20};
-	char path[128];
-	const char *source = path;
+	const char *path = in_scratch(receives ? "dst" : "src");
 
 	assert_int_equal(us_peer_new(&peer, receives, "peer", seconds * UINT64_C(1000000000)), 0);
 	peer->nr = connections;
@@ -88,11 +65,10 @@ void begin(bool receives, unsigned int seconds)
 		setsockopt(fds[1], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 		setsockopt(fds[1], SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	}
-	snprintf(path, sizeof(path), "%s/%s", scratch, receives ? "dst" : "src");
 	if (receives) {
 		assert_int_equal(usync_job_new_recv(&job, &options, peer, path), 0);
 	} else {
-		assert_int_equal(usync_job_new_send(&job, &options, &source, 1, peer), 0);
+		assert_int_equal(usync_job_new_send(&job, &options, &path, 1, peer), 0);
 	}
 	assert_int_equal(pthread_create(&thread, NULL, run, NULL), 0);
 	length = 0;

@@ -7,6 +7,7 @@
 #ifndef UNIT_HOSTILE_H
 #define UNIT_HOSTILE_H
 
+#include "scratch.h"
 #include "unit.h"
 
 #include "net/wire.h"
@@ -14,9 +15,6 @@
 #include <usync.h>
 
 #include <stdint.h>
-
-/** The directory of the tests: src, out (which nothing may come into), dst. */
-extern char scratch[64];
 
 /** The job under test. */
 extern struct usync_job *job;
@@ -45,12 +43,8 @@ extern size_t length;
 extern unsigned char heard[1 << 20];
 extern size_t heard_length;
 
-/** Run COMMAND in the directory. */
-int shell(const char *command);
-
-/** Make the directory, and remove it. */
+/** Make src, out (which nothing may come into), and no dst yet. */
 int setup(void **state);
-int teardown(void **state);
 
 /** Start a receiver into dst, or a sender of src, that this program speaks to; SECONDS of silence are allowed. */
 void begin(bool receives, unsigned int seconds);

@@ -569,5 +569,5 @@ int main(void)
 		cmocka_unit_test(test_not_compressed), cmocka_unit_test(test_slow_answers), cmocka_unit_test(test_unsummed),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, scratch_remove);
 }

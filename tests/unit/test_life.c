@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* net/session against another side that is there, and says so or not: signs of life, and how patient each is. */
+#include "scratch.h"
 #include "unit.h"
 
 #include "base/clock.h"
@@ -20,8 +21,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char scratch[64];
-
 /** The job under test. */
 static struct usync_job *job;
 static struct usync_peer *peer;
@@ -37,30 +36,10 @@ static struct us_in in;
 /** The note about a peer that is there and does nothing. */
 static atomic_uint nr_still;
 
-static int shell(const char *command)
-{
-	char line[512];
-
-	snprintf(line, sizeof(line), "cd '%s' && { %s; }", scratch, command);
-	return system(line);
-}
-
 static int setup(void **state)
 {
-	const char *tmp = getenv("TMPDIR");
-
 	(void)state;
-	snprintf(scratch, sizeof(scratch), "%s/unit-life.XXXXXX", tmp != NULL && strlen(tmp) < 40 ? tmp : "/tmp");
-	return mkdtemp(scratch) == NULL ? -1 : shell("mkdir src && head -c 8000000 /dev/zero >src/large");
-}
-
-static int teardown(void **state)
-{
-	char line[128];
-
-	(void)state;
-	snprintf(line, sizeof(line), "rm -rf '%s'", scratch);
-	return system(line);
+	return scratch_make("mkdir src && head -c 8000000 /dev/zero >src/large");
 }
 
 static void count_note(const struct usync_event *event, void *data)
@@ -93,11 +72,9 @@ static void begin(bool receives, unsigned int seconds, uint32_t patience, size_t
 	struct usync_options options = {.version = USYNC_OPTIONS_VERSION, .event = count_note};
 	struct us_wire_hello hello = {.magic = US_WIRE_MAGIC, .version_min = 1, .version_max = 1, .connections = 1, .tokens = 64,
 	                              .role = receives ? US_WIRE_SENDER : US_WIRE_RECEIVER, .patience = patience};
-	char path[128];
-	const char *source = path;
+	const char *path = in_scratch(receives ? "dst" : "src");
 	int fds[2];
 
-	snprintf(path, sizeof(path), "%s/%s", scratch, receives ? "dst" : "src");
 	assert_int_equal(us_peer_new(&peer, receives, "peer", seconds * UINT64_C(1000000000)), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 	peer->nr = 1;
@@ -108,7 +85,7 @@ static void begin(bool receives, unsigned int seconds, uint32_t patience, size_t
 	if (receives) {
 		assert_int_equal(usync_job_new_recv(&job, &options, peer, path), 0);
 	} else {
-		assert_int_equal(usync_job_new_send(&job, &options, &source, 1, peer), 0);
+		assert_int_equal(usync_job_new_send(&job, &options, &path, 1, peer), 0);
 	}
 	nr_still = 0;
 	has_ended = false;
@@ -228,5 +205,5 @@ int main(void)
 		cmocka_unit_test(test_brief),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, scratch_remove);
 }

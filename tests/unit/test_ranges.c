@@ -582,5 +582,5 @@ int main(void)
 		cmocka_unit_test(test_paced_receiver),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, scratch_remove);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* net/session and all below it: two jobs of this process, a sender and a receiver, over socket pairs. */
+#include "scratch.h"
 #include "unit.h"
 
 #include "net/conn.h"
@@ -17,9 +18,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/** A directory with a tree called src. */
-static char scratch[64];
-
 /** One side of a transfer. */
 struct side {
 	struct usync_options options;
@@ -33,49 +31,15 @@ struct side {
 	char error[512];
 };
 
-/** Run a shell command in the scratch directory. */
-static int shell(const char *command)
-{
-	char line[1024];
-
-	snprintf(line, sizeof(line), "cd '%s' && { %s; }", scratch, command);
-	return system(line);
-}
-
-/** The path of NAME in the scratch directory, in one of four buffers in turn. */
-static const char *in_scratch(const char *name)
-{
-	static char path[4][128];
-	static unsigned int turn;
-	char *out = path[turn++ % 4];
-
-	snprintf(out, sizeof(path[0]), "%s/%s", scratch, name);
-	return out;
-}
-
+/** The tree src. */
 static int setup(void **state)
 {
-	const char *tmp = getenv("TMPDIR");
-
 	(void)state;
-	snprintf(scratch, sizeof(scratch), "%s/unit-transfer.XXXXXX", tmp != NULL && strlen(tmp) < 40 ? tmp : "/tmp");
-	if (mkdtemp(scratch) == NULL) {
-		return -1;
-	}
-	return shell("umask 022 && mkdir -p src/sub/deep src/empty && cd src && "
-	             "for i in $(seq 200); do echo $i >f$i; echo $i >sub/g$i; done && "
-	             "head -c 3000000 /dev/urandom >large && ln large sub/deep/again && ln -s f1 link && mkfifo fifo && "
-	             "truncate -s 20000000 holes && echo end >>holes && chmod 640 f7 && : >nothing && "
-	             "touch -d @12345.678901234 f8 sub");
-}
-
-static int teardown(void **state)
-{
-	char line[256];
-
-	(void)state;
-	snprintf(line, sizeof(line), "chmod -R u+rwx '%s'; rm -rf '%s'", scratch, scratch);
-	return system(line);
+	return scratch_make("umask 022 && mkdir -p src/sub/deep src/empty && cd src && "
+	                    "for i in $(seq 200); do echo $i >f$i; echo $i >sub/g$i; done && "
+	                    "head -c 3000000 /dev/urandom >large && ln large sub/deep/again && ln -s f1 link && mkfifo fifo && "
+	                    "truncate -s 20000000 holes && echo end >>holes && chmod 640 f7 && : >nothing && "
+	                    "touch -d @12345.678901234 f8 sub");
 }
 
 static void count_event(const struct usync_event *event, void *payload)
@@ -485,5 +449,5 @@ int main(void)
 		cmocka_unit_test(test_unreadable), cmocka_unit_test(test_trust),  cmocka_unit_test(test_resume),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, scratch_remove);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* lib/usync: the public interface, used as a program that embeds it would. */
+#include "scratch.h"
 #include "unit.h"
 
 #include <usync.h>
@@ -15,49 +16,12 @@
 
 #define FILES_NR 300
 
-/** A directory with "src", which holds FILES_NR files, one subdirectory, a link and a FIFO. */
-static char scratch[64];
-
-/** Run a shell command in the scratch directory. */
-static int shell(const char *command)
-{
-	char line[512];
-
-	snprintf(line, sizeof(line), "cd '%s' && { %s; } >/dev/null", scratch, command);
-	return system(line);
-}
-
+/** A tree "src", which holds FILES_NR files, one subdirectory, a link and a FIFO. */
 static int setup(void **state)
 {
-	const char *tmp = getenv("TMPDIR");
-
 	(void)state;
-	snprintf(scratch, sizeof(scratch), "%s/unit-usync.XXXXXX", tmp != NULL && strlen(tmp) < 40 ? tmp : "/tmp");
-	if (mkdtemp(scratch) == NULL) {
-		return -1;
-	}
-	return shell("mkdir -p src/sub && cd src && i=0 && while [ $i -lt 300 ]; do echo $i >f$i; i=$((i+1)); done"
-	             " && ln -s f0 link");
-}
-
-static int teardown(void **state)
-{
-	char line[128];
-
-	(void)state;
-	snprintf(line, sizeof(line), "rm -rf '%s'", scratch);
-	return system(line);
-}
-
-/** The path of NAME in the scratch directory, in one of four buffers in turn. */
-static const char *in_scratch(const char *name)
-{
-	static char path[4][128];
-	static unsigned int turn;
-	char *out = path[turn++ % 4];
-
-	snprintf(out, sizeof(path[0]), "%s/%s", scratch, name);
-	return out;
+	return scratch_make("mkdir -p src/sub && cd src && i=0 && while [ $i -lt 300 ]; do echo $i >f$i; i=$((i+1)); done"
+	                    " && ln -s f0 link");
 }
 
 /** What the events of a job came to. */
@@ -331,5 +295,5 @@ int main(void)
 		cmocka_unit_test(test_no_descriptor_kept),
 	};
 
-	return cmocka_run_group_tests_name("lib/usync", tests, setup, teardown);
+	return cmocka_run_group_tests_name("lib/usync", tests, setup, scratch_remove);
 }

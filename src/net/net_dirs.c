@@ -50,7 +50,9 @@ struct us_net_dir {
 	uint64_t awaited;   /**< While it is OPENING: on which connections something waits for that to be over, by their bits. */
 };
 
-/** What stands for NET where connections are noted: there are no more than 64. */
+_Static_assert(USYNC_CONNECTIONS_MAX <= 64, "a bit for each connection");
+
+/** What stands for NET where connections are noted. */
 static uint64_t bit_of(const struct us_net *net)
 {
 	return UINT64_C(1) << (net - net->session->nets);

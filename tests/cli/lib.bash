@@ -40,6 +40,12 @@ unmount() {
 	umount "$1"
 }
 
+# The same of what the test has mounted last.
+unmount_last() {
+	unmount "${MOUNTED[-1]}"
+	unset 'MOUNTED[-1]'
+}
+
 # All that the test has mounted, the last first: one may lie on another.
 unmount_all() {
 	local i

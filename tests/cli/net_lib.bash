@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: MIT
 # What the tests of send and recv share, beside lib.bash.
 
-
 RECV_PID=
 OTHERS=()
+
+# A secret of this test's, in key.
+make_key() {
+	us keygen >key
+	chmod 600 key
+}
 
 # start_recv DST OPTION...: start a receiver on a free port of loopback ($LISTEN) and wait until it listens: PORT, RECV_PID.
 # What it prints is in recv.out and recv.err.
@@ -151,16 +156,19 @@ start_helper() {
 	return 1
 }
 
-# After stop_recv: what else was started, and the directory.
+# The end of a test: the receiver, what else was started, and all of lib.bash's.
 net_teardown() {
 	local pid
+	stop_recv
 	for pid in "${OTHERS[@]}"; do
 		kill "$pid" 2>/dev/null || true
 		wait "$pid" 2>/dev/null || true
 	done
-	cd / || return 1
-	chmod -R u+rwX -- "$T" 2>/dev/null || true
-	rm -rf -- "$T"
+	leave_test
+}
+
+teardown() {
+	net_teardown
 }
 
 # Whether the program has a sanitizer in it, whose memory is not the program's.

@@ -17,8 +17,7 @@ failing() {
 
 # The failures are over: at mnt is DIR without them.
 mend() {
-	umount mnt
-	unset 'MOUNTED[-1]'
+	unmount_last
 	mount_passfs "$1" mnt
 }
 
@@ -55,8 +54,7 @@ stopped() {
 	run -0 us -a mnt dst
 	same_tree src dst
 	rm -rf dst
-	umount mnt
-	unset 'MOUNTED[-1]'
+	unmount_last
 	failing src 'fail=read:EIO:large#500000+'
 	run --separate-stderr us -a mnt dst
 	failed 1 'dir-1/large: read: Input/output error'
@@ -80,8 +78,7 @@ stopped() {
 	same_tree src dst
 	# What can't be listed is not what is not there.
 	mend src
-	umount mnt
-	unset 'MOUNTED[-1]'
+	unmount_last
 	failing src 'fail=readdir:EIO:dir-0+;lookup:EIO:file-4+'
 	run -23 us -a --delete mnt dst
 	[ "$(summary deleted)" = '' ] || [ "$(summary deleted)" = 0 ]
@@ -99,8 +96,7 @@ stopped() {
 		mend back
 		run -0 us -a src mnt/copy
 		same_tree src back/copy
-		umount mnt
-		unset 'MOUNTED[-1]'
+		unmount_last
 	done
 }
 
@@ -116,8 +112,7 @@ stopped() {
 		run -23 us -a src mnt/copy
 		diff -r old/dir-1 back/copy/dir-1
 		no_temporaries back
-		umount mnt
-		unset 'MOUNTED[-1]'
+		unmount_last
 	done
 	mount_passfs back mnt
 	run -0 us -a src mnt/copy
@@ -135,8 +130,7 @@ stopped() {
 		mend back
 		run -0 us -a src mnt/copy
 		same_tree src back/copy
-		umount mnt
-		unset 'MOUNTED[-1]'
+		unmount_last
 	done
 }
 
@@ -157,16 +151,14 @@ stopped() {
 		rm -rf dst
 		run -0 us -a mnt dst
 		same_tree src dst
-		umount mnt
-		unset 'MOUNTED[-1]'
+		unmount_last
 	done
 	for rule in create write setattr mkdir; do
 		rm -rf back
 		failing back "fail=$rule:ESTALE"
 		run -0 us -a src mnt/copy
 		same_tree src back/copy
-		umount mnt
-		unset 'MOUNTED[-1]'
+		unmount_last
 	done
 	# But not for ever.
 	failing src 'fail=read:ESTALE:file-2+'

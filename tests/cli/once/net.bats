@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# send, recv and keygen: who is let in. What a transfer carries is tested in net/.
+# send, recv and keygen: who is let in. What a transfer carries is tested in netmoves.bats and its kin.
 
 load ../lib
 load ../net_lib
@@ -8,13 +8,7 @@ load ../net_lib
 setup() {
 	enter_test
 	small_tree src 3 5
-	us keygen >key
-	chmod 600 key
-}
-
-teardown() {
-	stop_recv
-	net_teardown
+	make_key
 }
 
 @test 'a tree is sent, over four connections, with TLS' {

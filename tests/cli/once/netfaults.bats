@@ -8,14 +8,7 @@ load ../net_lib
 setup() {
 	enter_test
 	small_tree src 3 5
-	us keygen >key
-	chmod 600 key
-}
-
-teardown() {
-	stop_recv
-	unmount_all
-	net_teardown
+	make_key
 }
 
 # Wait until FILE is there.

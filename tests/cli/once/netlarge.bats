@@ -8,14 +8,7 @@ load ../net_lib
 setup() {
 	enter_test
 	small_tree src 2 4
-	us keygen >key
-	chmod 600 key
-}
-
-teardown() {
-	stop_recv
-	unmount_all
-	net_teardown
+	make_key
 }
 
 # large [OPTION]...: send src, what is of 1 MiB in ranges of as much.

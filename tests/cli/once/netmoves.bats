@@ -14,13 +14,7 @@ setup() {
 	head -c 262144 /dev/urandom >src/part
 	truncate -s 3M src/holes
 	printf end >>src/holes
-	us keygen >key
-	chmod 600 key
-}
-
-teardown() {
-	stop_recv
-	net_teardown
+	make_key
 }
 
 # calls NAME: how often the last sender made it.

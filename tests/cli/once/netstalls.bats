@@ -7,14 +7,11 @@ load ../net_lib
 
 setup() {
 	enter_test
-	us keygen >key
-	chmod 600 key
+	make_key
 }
 
 teardown() {
-	stop_recv
 	kill_pairs
-	unmount_all
 	net_teardown
 }
 

@@ -3,11 +3,6 @@
 load ../lib
 load ../net_lib
 
-teardown() {
-	stop_recv
-	net_teardown
-}
-
 # A copy that takes some two seconds, and long enough for a line each second.
 slow_tree() {
 	mkdir -p src/a/b
@@ -144,8 +139,7 @@ slow_tree() {
 
 @test "between machines the sender knows how much there is, and the receiver what has come" {
 	slow_tree
-	us keygen >key
-	chmod 600 key
+	make_key
 	start_recv dst --secret-file key --progress=always --json --bwlimit=250K
 	run -0 --separate-stderr us send src "127.0.0.1:$PORT" --secret-file key --progress=always --json -j 1
 	jsonl <<<"$output"

@@ -35,8 +35,7 @@ calls() {
 # Unmount what was mounted last and wait for its counts.
 end_passfs() {
 	local i
-	unmount "${MOUNTED[-1]}"
-	unset 'MOUNTED[-1]'
+	unmount_last
 	for ((i = 0; i < 500; i++)); do
 		[ ! -s "$T/counts" ] || return 0
 		sleep 0.02

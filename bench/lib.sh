@@ -168,6 +168,15 @@ tree_sum()
 	find "$1" -type f -printf '%s\n' | awk '{bytes += $1} END {printf "%d %d\n", NR, bytes}'
 }
 
+# is_whole ROW WHO STATUS GOT SUM: whether a run ended well and left the files and bytes that it should have; else it is said.
+is_whole()
+{
+	[ "$3" -ne 0 ] || [ "$4" != "$5" ] || return 0
+	echo "bench/$PROGRAM: $1: $2: exit status $3; files, bytes: $4, not $5" >&2
+	head -n 3 "$DIR/stderr" >&2
+	return 1
+}
+
 # The measured part: in a control group when there is one, without the lock's descriptor.
 measured()
 {
@@ -285,11 +294,7 @@ run_one()
 	used=$(awk -v now="$(used_kib "$fs")" -v then="$used" 'BEGIN {print now - then}')
 	unmount "$DIR/dst"
 	unlock
-	if [ "$status" -ne 0 ] || [ "$got" != "$sum" ]; then
-		echo "bench/$PROGRAM: $row: $who: exit status $status; files, bytes: $got, not $sum" >&2
-		head -n 3 "$DIR/stderr" >&2
-		return 1
-	fi
+	is_whole "$row" "$who" "$status" "$got" "$sum" || return 1
 	record "$row" "$who" "$reads" "$used"
 }
 

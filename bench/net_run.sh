@@ -194,11 +194,7 @@ run_one()
 	got=$(tree_sum "$DIR/dst/out" 2>/dev/null)
 	unmount "$DIR/dst"
 	unlock
-	if [ "$status" -ne 0 ] || [ "$got" != "$SUM" ]; then
-		echo "bench/$PROGRAM: $row: $who: exit status $status; files, bytes: $got, not $SUM" >&2
-		head -n 3 "$DIR/stderr" >&2
-		return 1
-	fi
+	is_whole "$row" "$who" "$status" "$got" "$SUM" || return 1
 	awk -v head="$row $who" -v ns=$((end - begin)) -v cpu="$cpu" -v rss="$(peak "$DIR/measured") $(peak "$DIR/measured.recv")" \
 		'BEGIN {printf "%s %.3f %.3f %s\n", head, ns / 1e9, cpu, rss}' >>"$DIR/raw"
 }

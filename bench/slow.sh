@@ -75,11 +75,7 @@ run_slow()
 	got=$(tree_sum "$(find "$DIR/dst" -maxdepth 2 -name out)")
 	unmount "$DIR/dst"
 	unlock
-	if [ "$status" -ne 0 ] || [ "$got" != "$sum" ]; then
-		echo "bench/$PROGRAM: $row: $who: exit status $status; files, bytes: $got, not $sum" >&2
-		head -n 3 "$DIR/stderr" >&2
-		return 1
-	fi
+	is_whole "$row" "$who" "$status" "$got" "$sum" || return 1
 	awk -v s="$scale" '{print $1 * s, $2 * s, $3 * s, $4, $5}' "$DIR/measured" >"$DIR/measured.all"
 	mv "$DIR/measured.all" "$DIR/measured"
 	record "$row" "$who" 0 0

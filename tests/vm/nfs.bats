@@ -19,12 +19,7 @@ nfs_vm() {
 	run -0 nfs_vm <<-'EOF'
 		set -e
 		. nfs-loopback
-		mkfs.ext4 -q -N 32768 /dev/nvme0n1
-		mkdir /disk
-		mount -t ext4 /dev/nvme0n1 /disk
-		mkdir /disk/srv
-		nfs_serve /disk/srv
-		nfs_mount /mnt
+		nfs_disk /dev/nvme0n1
 		mkzoo -s /disk/zoo >made
 		for io in inline async sync; do
 			uring-sync --quiet --io=$io /disk/zoo /mnt/$io
@@ -72,12 +67,7 @@ nfs_vm() {
 	run -0 nfs_vm <<-'EOF'
 		set -e
 		. nfs-loopback
-		mkfs.ext4 -q -N 32768 /dev/nvme0n1
-		mkdir /disk
-		mount -t ext4 /dev/nvme0n1 /disk
-		mkdir /disk/srv
-		nfs_serve /disk/srv
-		nfs_mount /mnt
+		nfs_disk /dev/nvme0n1
 		mkzoo -a -s /disk/zoo >made
 		uring-sync --quiet -a /disk/zoo /mnt/copy 2>warnings
 		cut -d: -f2,4- warnings

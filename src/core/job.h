@@ -146,6 +146,7 @@ struct usync_job {
 	atomic_bool no_clone;       /**< Sharing blocks did not work. */
 	atomic_bool no_link_noted;  /**< That a hard link could not be made was said. */
 	atomic_bool no_reference_noted; /**< That the reference could not be looked into was said. */
+	atomic_bool left_noted;     /**< That temporary files of another run may be in use was said. */
 	atomic_bool no_temp_dir;    /**< It lies on another file system: temporary names go beside the files. */
 	char *error_text;
 	atomic_uint_fast64_t started_ns;

@@ -16,8 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/** What is known of the run RUN, of which DIRFD has the file NAME. */
-static enum us_tempname_state state_of(const struct usync_job *job, int dirfd, const char *name, uint64_t run)
+/** What is known of the run RUN, of which DIRFD has the file NAME: as us_tempname_state(). */
+static int state_of(const struct usync_job *job, int dirfd, const char *name, uint64_t run)
 {
 	if (run == job->run_id || us_progress_spares(job, name)) {
 		return US_TEMPNAME_ALIVE;
@@ -35,47 +35,67 @@ bool us_leftovers_is_used(const struct usync_job *job, int dirfd, const char *na
 	return us_tempname_parse(name, &run) && state_of(job, dirfd, name, run) == US_TEMPNAME_ALIVE;
 }
 
+/** Where DIR is, or (NULL) the root of the destination, for reports. */
+static struct us_place place_of(const struct us_worker *worker, const struct us_dir *dir)
+{
+	return (struct us_place){.dir = dir != NULL ? dir : worker->job->root, .side = US_DST};
+}
+
 /** Temporary files of an earlier run stay, for ERROR, in DIR or (NULL) in the root of the destination. */
 static void report_kept(struct us_worker *worker, const struct us_dir *dir, int error)
 {
+	struct us_place place = place_of(worker, dir);
+
 	atomic_store(&worker->job->has_left, true);
-	us_report_failed(worker, &(struct us_place){.dir = dir != NULL ? dir : worker->job->root, .side = US_DST},
-	                 "remove temporary files of an earlier run", error);
+	us_report_failed(worker, &place, "remove temporary files of an earlier run", error);
 }
 
-/** Remove the temporary file NAME of RUN in the directory FD, if that run is known to have ended.  @return 0 or a negative errno. */
-static int remove_left(struct usync_job *job, int fd, const char *name, uint64_t run)
+/** The temporary file NAME in DIR stays, for it can't be told whether its run lives. */
+static void leave(struct us_worker *worker, const struct us_dir *dir, const char *name)
 {
-	int ret = 0;
+	struct us_place place = place_of(worker, dir);
 
-	switch (state_of(job, fd, name, run)) {
-	case US_TEMPNAME_ALIVE:
-		break;
-	case US_TEMPNAME_UNKNOWN:
-		atomic_store(&job->has_left, true);
-		us_report_note(job, "left a temporary file that a run on another machine may have in use: %s", name);
-		break;
-	case US_TEMPNAME_DEAD:
-		ret = us_unlinkat(fd, name, 0);
-		if (ret == 0) {
-			us_report_note(job, "removed what an earlier run had left: %s", name);
-		}
-		break;
+	atomic_store(&worker->job->has_left, true);
+	us_report_once(worker, &worker->job->left_noted, &place,
+	               "temporary files that a run on another machine may have in use are left", 0);
+	us_report_note(worker->job, "left a temporary file that may be in use: %s", name);
+}
+
+/** Remove NAME in FD, which no run has in use.  @return 0 or a negative errno. */
+static int remove_dead(struct usync_job *job, int fd, const char *name)
+{
+	int ret = us_unlinkat(fd, name, 0);
+
+	if (ret == 0) {
+		us_report_note(job, "removed what an earlier run had left: %s", name);
 	}
 	return ret == -ENOENT || ret == -EISDIR ? 0 : ret;
+}
+
+/** Remove the temporary file NAME of RUN in FD, if that run is known to have ended.  @return 0 or a negative errno. */
+static int remove_left(struct us_worker *worker, const struct us_dir *dir, int fd, const char *name, uint64_t run)
+{
+	int state = state_of(worker->job, fd, name, run);
+
+	if (state == US_TEMPNAME_UNKNOWN) {
+		leave(worker, dir, name);
+	}
+	if (state == US_TEMPNAME_DEAD) {
+		return remove_dead(worker->job, fd, name);
+	}
+	return us_min(state, 0);
 }
 
 /** Remove what is left over in the directory FD, by way of WORKER's buffer; DIR is what it is for reports, or NULL. */
 static void sweep(struct us_worker *worker, const struct us_dir *dir, int fd)
 {
-	struct usync_job *job = worker->job;
 	struct us_dent dent;
 	uint64_t start;
 	uint64_t run;
 	int ret = us_dents_begin(&worker->dents, fd, 0);
 
 	while (ret == 0 && (ret = us_dents_next(&worker->dents, &dent)) > 0) {
-		ret = us_tempname_parse(dent.name, &run) ? remove_left(job, fd, dent.name, run) : 0;
+		ret = us_tempname_parse(dent.name, &run) ? remove_left(worker, dir, fd, dent.name, run) : 0;
 	}
 	if (ret == 0) {
 		ret = us_lseek(fd, 0, SEEK_SET, &start); /* It may be read again, for --delete. */

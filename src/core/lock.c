@@ -10,8 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 
-/** True for answers of flock(2) that say that something broke, and not that there are no locks here. */
-static bool is_failure(int error)
+bool us_lock_broke(int error)
 {
 	return error == -EIO || error == -ENOMEM || error == -EINTR || error == -ESTALE;
 }
@@ -29,7 +28,7 @@ int us_lock_destination(struct usync_job *job, int fd, bool whole)
 		job->lock_fd = us_dup(fd);
 		return us_min(job->lock_fd, 0);
 	}
-	if (is_failure(ret)) {
+	if (us_lock_broke(ret)) {
 		return ret;
 	}
 	if (ret < 0) {

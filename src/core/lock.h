@@ -22,6 +22,9 @@ int us_lock_destination(struct usync_job *job, int fd, bool whole);
 /** Have it for this run alone, if no other has a share in it.  @return false when one has, or there is no lock. */
 bool us_lock_whole(struct usync_job *job);
 
+/** True for an answer of flock(2) or fcntl(2) that says that something broke, and not that there are no locks here. */
+bool us_lock_broke(int error);
+
 /** Give it back, if there is one. */
 void us_unlock_destination(struct usync_job *job);
 

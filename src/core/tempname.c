@@ -2,6 +2,7 @@
 #include "core/tempname.h"
 
 #include "base/clock.h"
+#include "core/lock.h"
 #include "sys/boot.h"
 #include "sys/call.h"
 #include "sys/fstype.h"
@@ -97,21 +98,25 @@ static bool is_recent(int dirfd, const char *name)
 	       stx.stx_ctime.tv_sec > (int64_t)time(NULL) - FORGOTTEN_SECONDS;
 }
 
-enum us_tempname_state us_tempname_state(int dirfd, const char *name, uint64_t run)
+int us_tempname_state(int dirfd, const char *name, uint64_t run)
 {
 	bool is_locked = false;
 	int ret = us_is_locked(dirfd, place_of(run), 1, &is_locked);
 
 	if (ret < 0) {
-		return US_TEMPNAME_UNKNOWN;
+		return us_lock_broke(ret) ? ret : US_TEMPNAME_UNKNOWN;
 	}
 	if (is_locked) {
 		return US_TEMPNAME_ALIVE;
 	}
-	if (us_fstype_is_local(dirfd) || is_of_this_kernel(run)) {
+	if (is_of_this_kernel(run)) {
 		return US_TEMPNAME_DEAD;
 	}
-	return is_recent(dirfd, name) ? US_TEMPNAME_UNKNOWN : US_TEMPNAME_DEAD;
+	ret = us_fstype_ask_local(dirfd);
+	if (ret < 0) {
+		return ret;
+	}
+	return ret == 1 || !is_recent(dirfd, name) ? US_TEMPNAME_DEAD : US_TEMPNAME_UNKNOWN;
 }
 
 bool us_tempname_has_run(int dirfd)

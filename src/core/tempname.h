@@ -42,8 +42,11 @@ enum us_tempname_state {
 	US_TEMPNAME_UNKNOWN, /**< It may live: on another machine, or where locks can't be asked for. */
 };
 
-/** What is known of RUN, of which DIRFD has the temporary file NAME; ask after its name was seen.  For runs other than the caller's. */
-enum us_tempname_state us_tempname_state(int dirfd, const char *name, uint64_t run);
+/**
+ * What is known of RUN, of which DIRFD has the temporary file NAME; ask after its name was seen.  For runs other than the
+ * caller's.  @return an enum us_tempname_state, or a negative errno when something broke.
+ */
+int us_tempname_state(int dirfd, const char *name, uint64_t run);
 
 /** True when a run other than the caller's holds the directory DIRFD, or may. */
 bool us_tempname_has_run(int dirfd);

@@ -4,6 +4,7 @@
 
 #include "base/us.h"
 
+#include <errno.h>
 #include <linux/magic.h>
 #include <stddef.h>
 #include <string.h>
@@ -30,30 +31,41 @@ bool us_fstype_of(const char *path, struct us_fstype *fs)
 	return true;
 }
 
-/** True when FD is on a file system of one of the NR KNOWN types. */
-static bool is_one_of(int fd, const unsigned int *known, size_t nr)
+/** Whether FD is on a file system of one of the NR KNOWN types.  @return 1, 0, or a negative errno. */
+static int ask_type(int fd, const unsigned int *known, size_t nr)
 {
 	struct statfs fs;
 
 	if (fstatfs(fd, &fs) < 0) {
-		return false;
+		return -errno;
 	}
 	for (size_t i = 0; i < nr; i++) {
 		if ((unsigned int)fs.f_type == known[i]) {
-			return true;
+			return 1;
 		}
 	}
-	return false;
+	return 0;
 }
 
-bool us_fstype_is_local(int fd)
+/** True when FD is known to be on a file system of one of the NR KNOWN types. */
+static bool is_one_of(int fd, const unsigned int *known, size_t nr)
+{
+	return ask_type(fd, known, nr) == 1;
+}
+
+int us_fstype_ask_local(int fd)
 {
 	static const unsigned int known[] = {
 		EXT4_SUPER_MAGIC, XFS_MAGIC,        BTRFS_SUPER_MAGIC,
 		TMPFS_MAGIC,      F2FS_SUPER_MAGIC, BCACHEFS_MAGIC,
 	};
 
-	return is_one_of(fd, known, us_array_size(known));
+	return ask_type(fd, known, us_array_size(known));
+}
+
+bool us_fstype_is_local(int fd)
+{
+	return us_fstype_ask_local(fd) == 1;
 }
 
 bool us_fstype_has_true_holes(int fd)

@@ -27,6 +27,9 @@ bool us_fstype_has_true_holes(int fd);
 /** True when the file system of FD is known to lie on a disk of this machine, or in its memory. */
 bool us_fstype_is_local(int fd);
 
+/** The same for those to whom a failure is no answer.  @return 1, 0, or a negative errno of fstatfs(2). */
+int us_fstype_ask_local(int fd);
+
 /**
  * True when the file system of FD, or its server, copies by itself when it is asked to (copy_file_range(2)), and could not
  * share blocks instead: NFS and SMB.

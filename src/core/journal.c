@@ -4,6 +4,8 @@
 
 #include "base/us.h"
 #include "core/journal_format.h"
+#include "core/job.h"
+#include "core/lease.h"
 #include "sys/call.h"
 
 #include <fcntl.h>
@@ -192,7 +194,7 @@ static int prepare(struct us_journal *journal, const char *head, size_t head_len
 	return content->length < stx.stx_size ? us_ftruncate(journal->fd, content->length) : 0;
 }
 
-int us_journal_open(struct us_journal *journal, const char *path, const char *head, size_t head_length,
+int us_journal_open(struct us_journal *journal, const struct usync_job *job, const char *head, size_t head_length,
                     struct us_journal_content *content)
 {
 	int ret;
@@ -202,7 +204,7 @@ int us_journal_open(struct us_journal *journal, const char *path, const char *he
 	if (head_length > US_JOURNAL_PAYLOAD_MAX) {
 		return -E2BIG;
 	}
-	ret = us_openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_APPEND | O_NOCTTY | O_NONBLOCK, 0600);
+	ret = us_lease_open(job, AT_FDCWD, job->options.journal, O_RDWR | O_CREAT | O_APPEND, 0600);
 	if (ret < 0) {
 		return ret;
 	}

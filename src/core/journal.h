@@ -21,6 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct usync_job;
+
 /** A large file that was begun. */
 struct us_journal_part {
 	struct us_fingerprint file;
@@ -77,13 +79,13 @@ struct us_journal {
 };
 
 /**
- * Open the journal at PATH, made if missing, for the copy that HEAD describes, and lock it (flock(2)).  One that has ended, or
+ * Open JOB's journal, made if missing, for the copy that HEAD describes, and lock it (flock(2)).  One that has ended, or
  * holds nothing, is begun anew.
  *
  * @param[out] content  What it tells of the copy so far; to be freed, also after an error.
- * @return 0, an enum us_journal_error, or a negative errno.
+ * @return 0, an enum us_journal_error, or a negative errno: -ECANCELED when JOB was to stop before.
  */
-int us_journal_open(struct us_journal *journal, const char *path, const char *head, size_t head_length,
+int us_journal_open(struct us_journal *journal, const struct usync_job *job, const char *head, size_t head_length,
                     struct us_journal_content *content);
 
 /** Append: these files are complete.  @return 0 or a negative errno, which stays. */

@@ -6,6 +6,7 @@
 #include "core/file.h"
 #include "core/job.h"
 #include "core/keep.h"
+#include "core/lease.h"
 #include "core/progress.h"
 #include "core/reference.h"
 #include "core/report.h"
@@ -193,8 +194,7 @@ int us_local_compare_part(struct us_worker *worker, struct us_file *file)
 		return -ENOMEM;
 	}
 	if (file->dst_fd < 0) {
-		ret = us_openat(us_local_compared_dir(file), file->dst_name,
-		                O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
+		ret = us_lease_open(worker->job, us_local_compared_dir(file), file->dst_name, O_RDONLY | O_NOFOLLOW, 0);
 		if (ret < 0) {
 			return ret;
 		}

@@ -19,6 +19,7 @@
 #include "core/gather.h"
 #include "core/job.h"
 #include "core/large.h"
+#include "core/lease.h"
 #include "core/manifest.h"
 #include "core/report.h"
 #include "core/sink.h"
@@ -68,12 +69,11 @@ static void after_open(struct us_worker *worker, struct us_file *file)
 	int res;
 
 	us_worker_retry_open(worker, &file->op);
-	res = file->op.res;
-	if (res == -EAGAIN) {
-		file->op.flags &= ~O_NONBLOCK; /* A lease is being broken (fcntl(2)); no FIFO answers so. */
-		us_call(&file->op);
-		res = file->op.res;
+	if (file->op.res == -EAGAIN) {
+		file->op.res = us_lease_open(worker->job, file->op.fd, file->op.path, file->op.flags, 0);
+		us_worker_retry_open(worker, &file->op);
 	}
+	res = file->op.res;
 	if (res == -EPERM && (file->op.flags & O_NOATIME) != 0) {
 		worker->noatime = false; /* Only its owner may open a file so (open(2)). */
 		us_local_open_file(worker, file);

@@ -8,6 +8,7 @@
 #include "base/us.h"
 #include "core/file.h"
 #include "core/job.h"
+#include "core/lease.h"
 #include "core/link.h"
 #include "core/report.h"
 #include "core/worker.h"
@@ -95,8 +96,8 @@ static int digest_link(struct us_worker *worker, struct us_file *file)
 	int ret;
 
 	if (file->src_fd < 0) { /* In a new directory it was opened before it was known to be a link. */
-		int fd = us_openat(file->dir->fd[received ? US_DST : US_SRC], received ? file->dst_name : file->name,
-		                   O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
+		int fd = us_lease_open(worker->job, file->dir->fd[received ? US_DST : US_SRC],
+		                       received ? file->dst_name : file->name, O_RDONLY | O_NOFOLLOW, 0);
 
 		if (fd < 0) {
 			return fd;

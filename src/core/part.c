@@ -6,6 +6,7 @@
 #include "core/file.h"
 #include "core/job.h"
 #include "core/large.h"
+#include "core/lease.h"
 #include "core/leftovers.h"
 #include "core/local_sink.h"
 #include "core/paths.h"
@@ -145,10 +146,10 @@ static struct us_journal_part *find(struct us_progress *progress, const struct u
 	return found;
 }
 
-/** Open what RECORD leads to in DIRFD, as NAME, if it is that still.  @return a descriptor or a negative errno. */
-static int open_part(const struct us_journal_part *record, int dirfd, const char *name, struct statx *stx)
+/** Open what RECORD leads to in DIRFD, if it is that still.  @return a descriptor or a negative errno. */
+static int open_part(const struct usync_job *job, const struct us_journal_part *record, int dirfd, struct statx *stx)
 {
-	int fd = us_openat(dirfd, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
+	int fd = us_lease_open(job, dirfd, name_of(record), O_WRONLY | O_NOFOLLOW, 0);
 	int ret = fd < 0 ? fd : us_statx(fd, "", AT_EMPTY_PATH, stx);
 
 	if (ret == 0 && (!S_ISREG(stx->stx_mode) || stx->stx_nlink != 1 || !us_identity_is(&record->identity, stx) ||
@@ -180,7 +181,11 @@ bool us_part_adopt(struct us_worker *worker, struct us_file *file)
 	}
 	dirfd = record->elsewhere ? job->temp_fd : file->dir->fd[US_DST];
 	us_leftovers_adopt(dirfd, name_of(record));
-	fd = open_part(record, dirfd, name_of(record), &stx);
+	fd = open_part(job, record, dirfd, &stx);
+	if (fd == -ECANCELED) {
+		record->taken = false; /* It is as good as it was, for the next run. */
+		return false;
+	}
 	if (fd < 0) {
 		/* What has such a name by now is no one's: as with all that earlier runs have left. */
 		fd = us_leftovers_remove(worker->job, dirfd, name_of(record));

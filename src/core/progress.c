@@ -67,7 +67,7 @@ static int open_journal(struct us_progress *progress)
 	int ret = -ENOMEM;
 
 	if (head != NULL) {
-		ret = us_journal_open(&progress->journal, job->options.journal, head, length, &progress->content);
+		ret = us_journal_open(&progress->journal, job, head, length, &progress->content);
 		free(head);
 	}
 	if (ret != 0) {

@@ -191,6 +191,9 @@ void us_report_attribute(struct us_worker *worker, const struct us_place *place,
 
 void us_report_failed(struct us_worker *worker, const struct us_place *place, const char *what, int error)
 {
+	if (error == -ECANCELED && us_job_stopping(worker->job)) {
+		return; /* It was given up because of that. */
+	}
 	us_report_attribute(worker, place, what, error, true, true);
 }
 

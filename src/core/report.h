@@ -27,7 +27,7 @@ struct us_place {
  * An entry failed.  WHAT was being done ("open"); ERROR is a negative errno, or 0 where no call failed.
  *
  * An error on the destination that no other file will escape (no space, read-only, gone) stops the job
- * instead.
+ * instead.  -ECANCELED, of a job that is to stop, is no failure of the entry: nothing is told.
  */
 void us_report_failed(struct us_worker *worker, const struct us_place *place, const char *what, int error);
 

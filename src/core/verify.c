@@ -9,6 +9,7 @@
 #include "base/thread.h"
 #include "base/us.h"
 #include "core/job.h"
+#include "core/lease.h"
 #include "core/manifest.h"
 #include "core/paths.h"
 #include "core/progress.h"
@@ -89,8 +90,7 @@ static int take_sum(struct verifier *verifier, const struct us_manifest_entry *e
 	if (ret < 0) {
 		return ret;
 	}
-	fd = us_openat(verifier->fd, slash != NULL ? slash + 1 : entry->path,
-	               O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
+	fd = us_lease_open(verifier->job, verifier->fd, slash != NULL ? slash + 1 : entry->path, O_RDONLY | O_NOFOLLOW, 0);
 	if (fd < 0) {
 		return fd;
 	}

@@ -4,6 +4,7 @@
 #include "core/digest.h"
 #include "core/file.h"
 #include "core/job.h"
+#include "core/lease.h"
 #include "core/local_sink.h"
 #include "core/worker.h"
 #include "net/source.h"
@@ -29,7 +30,7 @@ int us_net_take_sum(const struct us_worker *worker, struct us_file *file, struct
 {
 	struct us_digest *digest = us_digest_new(USYNC_HASH_XXH128);
 	char *buf = malloc(worker->job->chunk);
-	int fd = us_openat(us_local_compared_dir(file), file->dst_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
+	int fd = us_lease_open(worker->job, us_local_compared_dir(file), file->dst_name, O_RDONLY | O_NOFOLLOW, 0);
 	int ret = digest != NULL && buf != NULL ? us_min(fd, 0) : -ENOMEM;
 
 	if (ret == 0) {

@@ -239,6 +239,9 @@ struct usync_options {
 	bool trust_peer;       /**< A receiver's: take owners, set-id bits, devices and all extended attributes as the sender has them.
 	                            USYNC_KEEP_OWNER in keep does the same. */
 	bool ordered;          /**< A receiver's: the sender was told what is wanted; it may not wish for deletions where remove is not set. */
+	bool peer_reports;     /**< The other side's user is this one's, as over ssh: what the other side is told, or
+	                            tells, is no event here.  What could not be told it any more is.  See
+	                            usync_job_peer_knows(). */
 	bool report_copied;    /**< Send USYNC_EVENT_COPIED for each entry. */
 	usync_event_fn *event; /**< May be NULL. */
 	void *payload;         /**< Handed to event as it is. */
@@ -394,6 +397,12 @@ size_t usync_job_latencies(const struct usync_job *job, struct usync_latency *la
  * bytes.  Valid after usync_job_start() failed or usync_job_wait() returned, until the job is freed.
  */
 const char *usync_job_error(const struct usync_job *job);
+
+/**
+ * With peer_reports: whether what stopped the job was told to the other side, or by it, and so is that one's to
+ * report.  Valid as usync_job_error() is; false for every other job.
+ */
+bool usync_job_peer_knows(const struct usync_job *job);
 
 /** Free a job that was not started or has been waited for.  NULL is allowed. */
 void usync_job_free(struct usync_job *job);

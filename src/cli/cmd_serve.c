@@ -3,7 +3,7 @@
  * The other end of cmd_ssh.c: started by ssh, with the connection on its standard streams.
  *
  * It is told what to do by who may log in as this user, and does that with this user's rights.  Its own messages go to standard error,
- * which ssh brings to where the other one prints.
+ * which ssh brings to where the other one prints; so it has none about what the other one prints itself.
  */
 #include "cli/cmd.h"
 #include "cli/order.h"
@@ -41,6 +41,7 @@ static int new_job(struct usync_job **job, const struct opts *opts, struct repor
 	struct usync_options options = run_options(report, opts);
 
 	options.report_copied = false;
+	options.peer_reports = true;
 	if (opts->verb == OPTS_VERB_RECV) {
 		options.trust_peer = true; /* It is the same person, on both sides. */
 		return usync_job_new_recv(job, &options, peer, opts->destination);

@@ -34,7 +34,9 @@ static void report_outcome(struct report *report, const struct usync_job *job,
 		end = LINES_INTERRUPTED;
 	} else if (outcome.error < 0) {
 		end = LINES_STOPPED;
-		report_fatal(report, usync_job_error(job), outcome.error);
+		if (!usync_job_peer_knows(job)) {
+			report_fatal(report, usync_job_error(job), outcome.error);
+		}
 	}
 	if (outcome.started) {
 		report_end(report, job, stats, end);

@@ -149,6 +149,7 @@ struct usync_job {
 	atomic_bool left_noted;     /**< That temporary files of another run may be in use was said. */
 	atomic_bool no_temp_dir;    /**< It lies on another file system: temporary names go beside the files. */
 	char *error_text;
+	atomic_bool peer_knows;     /**< The other side was told why, or told it. */
 	atomic_uint_fast64_t started_ns;
 	atomic_uint_fast64_t ended_ns;
 	enum us_job_state state;

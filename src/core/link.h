@@ -49,8 +49,12 @@ struct us_link_ops {
 	/** Nothing is in flight and no more will come: say so to the other side.  @return true when that has been settled, too. */
 	bool (*end)(struct us_worker *worker);
 
-	/** An event of this side's was told: it may be for the other side as well.  Any thread, never two at once. */
-	void (*event)(struct usync_job *job, const struct usync_event *event);
+	/**
+	 * An event of this side's: it may be for the other side as well.  Any thread, never two at once.
+	 *
+	 * @return true when the other side will be told, or with peer_reports options.event if that can't be.
+	 */
+	bool (*event)(struct usync_job *job, const struct usync_event *event);
 };
 
 #endif /* US_CORE_LINK_H */

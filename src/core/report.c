@@ -16,18 +16,29 @@
 /** What stands for a path that there is no memory for. */
 static const char *const no_path = "(out of memory for the path)";
 
-/** Hand an event to the caller, one at a time. */
+/** Hand an event to the caller and to the other side, or with peer_reports to one of them; one at a time. */
 static void send_event(struct usync_job *job, const struct usync_event *event)
 {
+	bool is_taken = false;
+
 	if (job->options.event == NULL && job->link == NULL) {
 		return;
 	}
 	pthread_mutex_lock(&job->event_lock);
-	if (job->options.event != NULL) {
+	if (job->link != NULL && job->link->event != NULL) {
+		is_taken = job->link->event(job, event);
+	}
+	if (job->options.event != NULL && !(is_taken && job->options.peer_reports)) {
 		job->options.event(event, job->options.payload);
 	}
-	if (job->link != NULL && job->link->event != NULL) {
-		job->link->event(job, event);
+	pthread_mutex_unlock(&job->event_lock);
+}
+
+void us_report_event_here(struct usync_job *job, const struct usync_event *event)
+{
+	pthread_mutex_lock(&job->event_lock);
+	if (job->options.event != NULL) {
+		job->options.event(event, job->options.payload);
 	}
 	pthread_mutex_unlock(&job->event_lock);
 }

@@ -69,6 +69,9 @@ void us_report_attribute(struct us_worker *worker, const struct us_place *place,
 /** Tell the caller of something that was not found here, but on the other side of a link. */
 void us_report_event(struct usync_job *job, const struct usync_event *event);
 
+/** The same for one that the other side is not to be told of. */
+void us_report_event_here(struct usync_job *job, const struct usync_event *event);
+
 /** A choice that was made, in printf form. */
 void us_report_note(struct usync_job *job, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

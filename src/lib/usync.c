@@ -385,6 +385,11 @@ const char *usync_job_error(const struct usync_job *job)
 	return job->error_text != NULL ? job->error_text : "";
 }
 
+bool usync_job_peer_knows(const struct usync_job *job)
+{
+	return job->options.peer_reports && atomic_load(&job->peer_knows);
+}
+
 void usync_job_free(struct usync_job *job)
 {
 	if (job == NULL) {

@@ -100,6 +100,7 @@ static void take_abort(struct us_net *net, const struct us_in_frame *frame)
 	}
 	/* Not interrupted: that was the other side. */
 	error = wire.error < 0 && wire.error > -4096 && wire.error != -ECANCELED ? wire.error : -ECONNABORTED;
+	atomic_store(&net->session->job->peer_knows, true);
 	us_report_stop_text(net->session->job, error, "%s: the other side stopped: %s", us_conn_name(net->conn),
 	                    text != NULL ? text : strerrordesc_np(-error));
 }
@@ -439,12 +440,18 @@ static void say_farewell(struct us_net *net)
 	if (net->broken) {
 		return;
 	}
-	us_net_queue_abort(net);
+	if (!net->session->is_sender && !net->end_sent) {
+		(void)us_net_events_tell(net); /* One of them may be the cause. */
+	}
+	if (us_net_queue_abort(net) < 0) {
+		return;
+	}
 	while (!us_out_is_empty(&net->out) && us_out_send(&net->out, net->conn) >= 0) {
 		if (!us_out_is_empty(&net->out) && us_conn_wait(net->conn, 0, &wait) < 0) {
 			break;
 		}
 	}
+	us_net_abort_sent(net);
 }
 
 /** All on this connection has been settled. */

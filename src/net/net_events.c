@@ -20,9 +20,22 @@
 struct us_pending_event {
 	struct us_pending_event *next;
 	size_t size;
+	uint64_t frame;   /**< Once it was put into one: its number (us_out_last()). */
+	const char *path; /**< What the caller here would be told, or NULL. */
 	struct us_record record;
 	char texts[];
 };
+
+/** Forget EVENTS. */
+static void free_events(struct us_pending_event *events)
+{
+	while (events != NULL) {
+		struct us_pending_event *next = events->next;
+
+		free(events);
+		events = next;
+	}
+}
 
 /** The record of EVENT, whose texts stay where they are. */
 static void describe(const struct usync_event *event, struct us_record *record)
@@ -35,53 +48,70 @@ static void describe(const struct usync_event *event, struct us_record *record)
 	record->what_length = event->what != NULL ? (uint32_t)strnlen(event->what, US_WIRE_TEXT_MAX) : 0;
 }
 
-/** A copy of RECORD with its texts; NULL without memory. */
-static struct us_pending_event *copy(const struct us_record *record, const char *what)
+/** Copy LENGTH bytes to *AT, and a NUL, and go on behind it.  @return the copy. */
+static const char *copy_text(char **at, const char *text, size_t length)
 {
-	size_t size = sizeof(struct us_pending_event) + record->name_length + record->what_length + 2;
+	char *copied = *at;
+
+	memcpy(copied, text, length);
+	copied[length] = '\0';
+	*at += length + 1;
+	return copied;
+}
+
+/** A copy of RECORD with its texts, and PATH unless that is NULL; NULL without memory. */
+static struct us_pending_event *copy(const struct us_record *record, const char *what, const char *path)
+{
+	size_t path_length = path != NULL ? strlen(path) : 0;
+	size_t size = sizeof(struct us_pending_event) + record->name_length + record->what_length + path_length + 3;
 	struct us_pending_event *pending = malloc(size);
+	char *at;
 
 	if (pending == NULL) {
 		return NULL;
 	}
-	pending->next = NULL;
-	pending->size = size;
-	pending->record = *record;
+	*pending = (struct us_pending_event){.size = size, .record = *record};
+	at = pending->texts;
 	if (record->name != NULL) {
-		memcpy(pending->texts, record->name, record->name_length);
-		pending->record.name = pending->texts;
+		pending->record.name = copy_text(&at, record->name, record->name_length);
 	}
 	if (what != NULL) {
-		memcpy(pending->texts + record->name_length, what, record->what_length);
-		pending->record.what = pending->texts + record->name_length;
+		pending->record.what = copy_text(&at, what, record->what_length);
+	}
+	if (path != NULL) {
+		pending->path = copy_text(&at, path, path_length);
 	}
 	return pending;
 }
 
-void us_net_events_add(struct usync_job *job, const struct usync_event *event)
+bool us_net_events_add(struct usync_job *job, const struct usync_event *event)
 {
 	struct us_session *session = job->session;
-	struct us_pending_event *pending;
+	struct us_pending_event *pending = NULL;
 	struct us_record record;
+	bool peer_reports = job->options.peer_reports;
 	bool is_change = event->type == USYNC_EVENT_COPIED || event->type == USYNC_EVENT_DELETED;
 
 	/* Of other entries the receipts tell. */
 	if ((is_change && (session->wishes & US_WISH_REPORT) == 0) || event->type == USYNC_EVENT_NOTE ||
 	    (event->type == USYNC_EVENT_COPIED && !S_ISDIR(event->mode))) {
-		return;
+		return false;
 	}
 	describe(event, &record);
 	pthread_mutex_lock(&session->events_lock);
-	pending = session->events_bytes < WAITING_MAX ? copy(&record, event->what) : NULL;
+	if (!session->events_over && session->events_bytes < WAITING_MAX) {
+		pending = copy(&record, event->what, peer_reports ? event->path : NULL);
+	}
 	if (pending != NULL) {
 		*session->events_end = pending;
 		session->events_end = &pending->next;
 		session->events_bytes += pending->size;
-	} else {
+	} else if (!peer_reports) {
 		session->events_lost++;
 	}
 	atomic_store(&session->has_events, true);
 	pthread_mutex_unlock(&session->events_lock);
+	return pending != NULL;
 }
 
 /** Say how many could not be told. */
@@ -95,12 +125,40 @@ static void tell_lost(struct us_net *net, uint64_t nr)
 	us_net_put(net, &record);
 }
 
+/** Forget those that were sent. */
+static void forget_sent(struct us_net *net)
+{
+	while (net->told != NULL && us_out_is_gone(&net->out, net->told->frame)) {
+		struct us_pending_event *event = net->told;
+
+		net->told = event->next;
+		free(event);
+	}
+}
+
+/** EVENT is queued: that is all, unless the caller has to be told of it when it is not sent. */
+static void keep_told(struct us_net *net, struct us_pending_event *event)
+{
+	if (!net->session->job->options.peer_reports) {
+		free(event);
+		return;
+	}
+	event->next = NULL;
+	event->frame = us_out_last(&net->out);
+	if (net->told == NULL) {
+		net->told_end = &net->told;
+	}
+	*net->told_end = event;
+	net->told_end = &event->next;
+}
+
 bool us_net_events_tell(struct us_net *net)
 {
 	struct us_session *session = net->session;
 	struct us_pending_event *event;
 	uint64_t lost;
 
+	forget_sent(net);
 	if (!atomic_load_explicit(&session->has_events, memory_order_relaxed)) {
 		return false;
 	}
@@ -117,7 +175,7 @@ bool us_net_events_tell(struct us_net *net)
 		struct us_pending_event *next = event->next;
 
 		us_net_put(net, &event->record);
-		free(event);
+		keep_told(net, event);
 		event = next;
 	}
 	if (lost > 0) {
@@ -126,12 +184,53 @@ bool us_net_events_tell(struct us_net *net)
 	return true;
 }
 
+/** Hand EVENTS to the caller, and forget them. */
+static void return_events(struct usync_job *job, struct us_pending_event *events)
+{
+	while (events != NULL) {
+		struct us_pending_event *next = events->next;
+		const struct us_record *record = &events->record;
+
+		us_report_event_here(job, &(struct usync_event){
+			.type = (enum usync_event_type)record->state,
+			.path = events->path,
+			.name = record->name,
+			.what = record->what,
+			.error = (int)record->error,
+			.mode = record->meta.mode,
+			.changes = record->changes,
+		});
+		free(events);
+		events = next;
+	}
+}
+
+void us_net_events_end(struct us_session *session)
+{
+	struct us_pending_event *waiting;
+
+	pthread_mutex_lock(&session->events_lock);
+	session->events_over = true;
+	waiting = session->events;
+	session->events = NULL;
+	session->events_end = &session->events;
+	pthread_mutex_unlock(&session->events_lock);
+	if (!session->job->options.peer_reports) {
+		free_events(waiting);
+		return;
+	}
+	for (unsigned int i = 0; i < session->nr; i++) {
+		forget_sent(&session->nets[i]);
+		return_events(session->job, session->nets[i].told);
+		session->nets[i].told = NULL;
+	}
+	return_events(session->job, waiting);
+}
+
 void us_net_events_free(struct us_session *session)
 {
-	while (session->events != NULL) {
-		struct us_pending_event *event = session->events;
-
-		session->events = event->next;
-		free(event);
+	free_events(session->events);
+	for (unsigned int i = 0; i < session->nr; i++) {
+		free_events(session->nets[i].told);
 	}
 }

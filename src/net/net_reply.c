@@ -23,7 +23,7 @@ static struct us_file *file_of(const struct us_net *net, uint32_t token)
 	return file->created ? file : NULL;
 }
 
-/** Something that happened there: tell it as if it had here. */
+/** Something that happened there: tell it as if it had here, unless it is told there. */
 static bool take_event(struct us_net *net, const struct us_record *record)
 {
 	struct usync_job *job = net->session->job;
@@ -52,7 +52,8 @@ static bool take_event(struct us_net *net, const struct us_record *record)
 		path = NULL;
 	}
 	event.path = path != NULL ? path : name;
-	if (job->options.report_copied || (!is_copied && record->state != USYNC_EVENT_DELETED)) {
+	if (!job->options.peer_reports &&
+	    (job->options.report_copied || (!is_copied && record->state != USYNC_EVENT_DELETED))) {
 		us_report_event(job, &event);
 	}
 	free(path);

@@ -429,20 +429,31 @@ static int receive_open(struct usync_job *job)
 	return ret < 0 ? ret : us_talk_tell(&session->nets[0], US_WIRE_STARTED, &started, sizeof(started));
 }
 
-void us_net_queue_abort(struct us_net *net)
+int us_net_queue_abort(struct us_net *net)
 {
 	struct usync_job *job = net->session->job;
 	struct us_wire_abort wire = {.error = atomic_load(&job->error)};
 	uint8_t payload[sizeof(wire) + US_WIRE_TEXT_MAX];
 	const char *text = __atomic_load_n(&job->error_text, __ATOMIC_ACQUIRE); /* Another worker may just be saying it. */
 
+	if (net->abort_queued) {
+		return -EALREADY;
+	}
+	net->abort_queued = true;
 	text = text != NULL ? text : "it was interrupted";
 	wire.error = wire.error < 0 ? wire.error : -ECANCELED;
 	wire.text = (uint32_t)strnlen(text, US_WIRE_TEXT_MAX - 1);
 	memcpy(payload, &wire, sizeof(wire));
 	memcpy(payload + sizeof(wire), text, wire.text);
 	payload[sizeof(wire) + wire.text] = 0;
-	(void)us_out_frame(&net->out, US_WIRE_ABORT, payload, (uint32_t)sizeof(wire) + wire.text + 1);
+	return us_out_frame(&net->out, US_WIRE_ABORT, payload, (uint32_t)sizeof(wire) + wire.text + 1);
+}
+
+void us_net_abort_sent(struct us_net *net)
+{
+	if (us_out_is_empty(&net->out)) {
+		atomic_store(&net->session->job->peer_knows, true);
+	}
 }
 
 /** Let the other side know why nothing comes of it, as well as that can be. */
@@ -451,9 +462,8 @@ static void abort_session(struct us_session *session)
 	for (unsigned int i = 0; i < session->nr; i++) {
 		struct us_net *net = &session->nets[i];
 
-		if (!net->broken) {
-			us_net_queue_abort(net);
-			(void)us_out_send(&net->out, net->conn);
+		if (!net->broken && us_net_queue_abort(net) == 0 && us_out_send(&net->out, net->conn) >= 0) {
+			us_net_abort_sent(net);
 		}
 	}
 }
@@ -515,6 +525,7 @@ static void hear_final(struct us_session *session)
 	if (us_frame_text(us_in_payload(frame), frame->head.length, sizeof(final), final.text, &text) < 0) {
 		(void)us_talk_refuse(session, -EBADMSG, "receive");
 	} else if (final.error < 0) {
+		atomic_store(&job->peer_knows, true);
 		us_report_stop_text(job, final.error > -4096 ? final.error : -EIO, "%s: the other side stopped: %s",
 		                    us_conn_name(net->conn), text != NULL ? text : "it does not say why");
 	}
@@ -599,6 +610,9 @@ static void tell_final(struct us_session *session)
 	(void)us_net_events_tell(net); /* Those that no worker was left to tell. */
 	count(job, &final);
 	ret = us_talk_tell(net, US_WIRE_FINAL, &final, sizeof(final));
+	if (ret == 0 && final.error < 0) {
+		atomic_store(&job->peer_knows, true);
+	}
 	while (ret == 0 && !net->in.ended && us_clock_ns() < deadline) {
 		struct us_in_frame *frame = us_in_take(&net->in);
 
@@ -630,6 +644,7 @@ static void receive_finish(struct usync_job *job, int error)
 	} else if (atomic_load(&session->active) == 0) {
 		abort_session(session); /* What stopped it came after the workers' end, or they have said so. */
 	}
+	us_net_events_end(session);
 	us_net_dirs_fini(session);
 	release(session);
 }

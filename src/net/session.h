@@ -111,9 +111,12 @@ struct us_net {
 	bool broken;          /**< Nothing can be sent any more; what has come is still taken. */
 	int send_error;       /**< Why, when a call said so: a negative errno. */
 	bool end_sent;
+	bool abort_queued;    /**< It was told why this side stops, or will be. */
 	bool end_received;
 	int bell;             /**< An eventfd, on which other workers ring: there is news of files that are shared with them. */
 	bool has_begun;       /**< Its worker has seen how its calls are made. */
+	struct us_pending_event *told; /**< With peer_reports: events that are queued and perhaps not sent. */
+	struct us_pending_event **told_end;
 
 	/* The sender's. */
 	struct us_file *blocked; /**< Files that wait for room, in order. */
@@ -186,6 +189,7 @@ struct us_session {
 	struct us_pending_event **events_end;
 	size_t events_bytes;      /**< Of those that wait. */
 	uint64_t events_lost;     /**< Others, for which there was no room. */
+	bool events_over;         /**< The other side hears nothing more. */
 	struct us_keepalive keepalive;
 };
 
@@ -221,8 +225,11 @@ void us_net_ring(const struct us_net *net);
 /** Wake all of them but NET's. */
 void us_net_ring_others(const struct us_net *net);
 
-/** Queue why this side stops. */
-void us_net_queue_abort(struct us_net *net);
+/** Queue why this side stops.  @return 0, -EALREADY, or -ENOMEM. */
+int us_net_queue_abort(struct us_net *net);
+
+/** It was queued, and what can be sent was: see whether it has gone. */
+void us_net_abort_sent(struct us_net *net);
 
 /** Handle a frame that is neither DATA nor REPLY. @return false when it is one of those. */
 bool us_net_take_control(struct us_net *net, const struct us_in_frame *frame);
@@ -349,10 +356,13 @@ void us_net_xattrs_drop(struct us_session *session, uint32_t *held);
 /* What the sender's user is told: net_events.c */
 
 /** See us_link_ops: what failed here is for the sender's user, too. */
-void us_net_events_add(struct usync_job *job, const struct usync_event *event);
+bool us_net_events_add(struct usync_job *job, const struct usync_event *event);
 
 /** Put what waits to be told into NET's frame at hand.  @return true when there was anything. */
 bool us_net_events_tell(struct us_net *net);
+
+/** Nothing more will be told there: with peer_reports hand to the caller what was not. */
+void us_net_events_end(struct us_session *session);
 
 /** Forget what waits. */
 void us_net_events_free(struct us_session *session);

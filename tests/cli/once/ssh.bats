@@ -170,6 +170,59 @@ us_ssh() {
 	fi
 }
 
+# told_once TEXT...: each TEXT is in one line of stderr, where the other end's are, too, and that is all there are.
+told_once() {
+	local text
+	for text; do
+		[ "$(grep -cF -- "$text" <<<"$stderr")" -eq 1 ] || { echo "not once: $text in: $stderr"; return 1; }
+	done
+	[ "$(wc -l <<<"$stderr")" -eq $# ] || { echo "more: $stderr"; return 1; }
+}
+
+# us_there FAULT ARGS...: the same with a failure at the other end.
+us_there() {
+	us -e "ssh -F $S/ssh" --remote-path="URING_SYNC_FAULT=$1 '$US_BIN'" "${@:2}"
+}
+
+@test 'a failure is told once, whichever side it is on' {
+	mkdir -p there/dir-0/file-1 back/dir-0/file-1
+	run -23 --separate-stderr us_ssh src "server:$T/there"
+	told_once 'server:dir-0/file-1: replace: Is a directory'
+	run -23 --separate-stderr us_ssh "server:$T/src" back
+	told_once "back/dir-0/file-1: replace: Is a directory"
+}
+
+@test 'what stops a copy is told once, before anything was copied, too' {
+	mkdir -p there/dir-0/file-1 back/dir-0/file-1
+	run -1 --separate-stderr us_ssh "server:$T/nothing" back
+	told_once "server: the other side stopped: $T/nothing: stat: No such file or directory"
+	run -1 --separate-stderr us_ssh src "server:/proc/none/there"
+	told_once 'server: the other side stopped: /proc/none/there: make directory: No such file or directory'
+	run -1 --separate-stderr us_ssh nothing "server:$T/there"
+	told_once 'nothing: stat: No such file or directory'
+	run -1 --separate-stderr us_ssh --max-errors=1 src "server:$T/there"
+	told_once 'dir-0/file-1: replace: Is a directory' \
+		'server: the other side stopped: 1 entry failed, and no more are allowed'
+	run -1 --separate-stderr us_ssh --max-errors=1 "server:$T/src" back
+	told_once 'back/dir-0/file-1: replace: Is a directory' 'uring-sync: 1 entry failed, and no more are allowed'
+}
+
+@test 'a failure is told once when the other side has it alone, at the end, or can not say it any more' {
+	need_fault
+	run -23 --separate-stderr us_there read:EIO@1 --copy=rw "server:$T/src" back
+	told_once 'read: Input/output error'
+	run -1 --separate-stderr us_there write:ENOSPC src "server:$T/full"
+	told_once 'write: No space left on device'
+	run -23 --separate-stderr us_there read:EIO@1 --verify src "server:$T/verified"
+	told_once 'Input/output error'
+	# HELLO, STARTED and that it wants the file are sent.
+	mkdir -p one few/file
+	echo x >one/file
+	run -1 --separate-stderr us_there send:EIO@4+ one "server:$T/few"
+	[ "$(grep -c 'few/file: replace: Is a directory' <<<"$stderr")" -eq 1 ]
+	[[ $stderr == *'the other side: send: Input/output error'* ]]
+}
+
 @test 'no program there, another one, something printed before it' {
 	run -1 --separate-stderr us -e "ssh -F $S/ssh" --remote-path=/nonexistent/uring-sync src "server:$T/dst"
 	[[ $stderr == *"server: there is no uring-sync that can be run (--remote-path says where one is): '/nonexistent/uring-sync'"* ]]

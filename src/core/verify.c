@@ -79,7 +79,7 @@ static int read_all(struct verifier *verifier, int fd, uint64_t size)
 	return ret;
 }
 
-/** Take the sum of what is in the destination.  @return 0 or a negative errno. */
+/** Take the sum of what is in the destination; one of no length where that is no regular file.  @return 0 or a negative errno. */
 static int take_sum(struct verifier *verifier, const struct us_manifest_entry *entry, struct us_sum *sum)
 {
 	const char *slash = strrchr(entry->path, '/');
@@ -94,14 +94,15 @@ static int take_sum(struct verifier *verifier, const struct us_manifest_entry *e
 	if (fd < 0) {
 		return fd;
 	}
+	sum->length = 0;
 	ret = us_statx(fd, "", AT_EMPTY_PATH, &stx);
-	if (ret == 0) {
+	if (ret == 0 && S_ISREG(stx.stx_mode)) {
 		(void)us_drop_cache(fd);
 		us_digest_reset(verifier->digest);
 		ret = read_all(verifier, fd, stx.stx_size);
-	}
-	if (ret == 0) {
-		us_digest_end(verifier->digest, stx.stx_size, sum);
+		if (ret == 0) {
+			us_digest_end(verifier->digest, stx.stx_size, sum);
+		}
 	}
 	us_close(fd);
 	return ret;

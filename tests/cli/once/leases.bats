@@ -235,3 +235,19 @@ lease_copy() {
 		same_tree src dst
 	done
 }
+
+# A FIFO in the place of the copy, once that stands there.
+swap_copy() {
+	[ ! -f dst/empty ] || { rm dst/empty && mkfifo dst/empty; }
+}
+
+@test "--verify: a FIFO in the place of an empty copy is not what was copied" {
+	need_fault
+	rm -r src
+	mkdir src
+	: >src/empty
+	us_stopping openat:stop+ swap_copy --io=sync -j 1 --verify src dst
+	[ -p dst/empty ]
+	[ "$status" -eq 23 ]
+	[ "$stderr" = 'uring-sync: dst/empty: verify: it is not what was read from the source' ]
+}

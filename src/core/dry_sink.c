@@ -88,10 +88,11 @@ static void finish_equal(struct us_worker *worker, struct us_file *file)
 /** Say what would be deleted for FILE to have its place. @return false when it can't have that, and was let go. */
 static bool make_way(struct us_worker *worker, struct us_file *file)
 {
-	int ret = file->dir->fd[US_DST] >= 0 ? us_local_make_way(worker, file) : 0;
+	const char *what = "replace";
+	int ret = file->dir->fd[US_DST] >= 0 ? us_local_make_way(worker, file, &what) : 0;
 
 	if (ret < 0) {
-		us_report_failed(worker, &(struct us_place){file->dir, file->dst_name, US_DST}, "replace", ret);
+		us_report_failed(worker, &(struct us_place){file->dir, file->dst_name, US_DST}, what, ret);
 		let_go(worker, file);
 	}
 	return ret == 0;

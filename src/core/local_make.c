@@ -87,7 +87,7 @@ static int replace(struct us_worker *worker, struct us_file *file, const struct 
 		return ret;
 	}
 	set_attributes(worker, file, dirfd, temp);
-	ret = us_local_make_way(worker, file);
+	ret = us_local_make_way(worker, file, what);
 	if (ret == 0) {
 		ret = us_local_take_name(worker, file, what);
 	}

@@ -79,12 +79,13 @@ static int make_way(struct us_worker *worker, struct us_dir_open *opening)
 {
 	struct us_dir *parent = opening->dir->parent;
 	const char *name = us_dir_name(opening->dir, US_DST);
+	const char *what; /* It is no directory. */
 
 	us_local_admit_owner(parent);
 	if (worker->job->options.backup) {
 		return us_backup_move(worker, parent->fd[US_DST], name);
 	}
-	return us_mirror_make_way(worker, parent, name);
+	return us_mirror_make_way(worker, parent, name, &what);
 }
 
 /** It is open, or something else has its name. */

@@ -15,7 +15,7 @@
 
 #include <fcntl.h>
 
-int us_local_make_way(struct us_worker *worker, struct us_file *file)
+int us_local_make_way(struct us_worker *worker, struct us_file *file, const char **what)
 {
 	struct statx stx;
 	int ret = us_statx(file->dir->fd[US_DST], file->dst_name, AT_SYMLINK_NOFOLLOW, &stx);
@@ -29,7 +29,7 @@ int us_local_make_way(struct us_worker *worker, struct us_file *file)
 	if (!worker->job->options.dry_run) {
 		us_local_admit_owner(file->dir);
 	}
-	return us_mirror_make_way(worker, file->dir, file->dst_name);
+	return us_mirror_make_way(worker, file->dir, file->dst_name, what);
 }
 
 int us_local_temp_dir(const struct us_worker *worker, struct us_file *file)

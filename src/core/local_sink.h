@@ -121,9 +121,11 @@ void us_local_resume(struct us_worker *worker, struct us_file *file);
 
 /**
  * local_replace.c: a directory has FILE's name: delete it, if the user lets us.
+ *
+ * @param[in,out] what  What can't be done; set when that can be told better.
  * @return 0 when there is none (any more), or a negative errno: -EISDIR.
  */
-int us_local_make_way(struct us_worker *worker, struct us_file *file);
+int us_local_make_way(struct us_worker *worker, struct us_file *file, const char **what);
 
 /**
  * local_replace.c: let FILE, complete under its temporary name, take its own; what it replaces is backed up, if the

@@ -349,13 +349,14 @@ static void create_temp(struct us_worker *worker, struct us_file *file)
 /** The name is taken: go by way of a temporary one, unless a directory has it. @return false when it has. */
 static bool begin_replacing(struct us_worker *worker, struct us_file *file)
 {
+	const char *what = "replace";
 	struct statx dst;
 	int ret = us_statx(file->dir->fd[US_DST], file->dst_name, AT_SYMLINK_NOFOLLOW, &dst);
 
 	if (ret == 0 && S_ISDIR(dst.stx_mode)) {
-		ret = us_local_make_way(worker, file);
+		ret = us_local_make_way(worker, file, &what);
 		if (ret < 0) {
-			us_local_fail(worker, file, "replace", ret);
+			us_local_fail(worker, file, what, ret);
 			return false;
 		}
 	}

@@ -21,6 +21,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/** What can't be done with --backup. */
+static const char *const with_backups = "replace a directory with backups in it";
+
 /** A directory on the way down. */
 struct level {
 	struct level *up;
@@ -38,6 +41,8 @@ struct sweep {
 	struct us_entry_path path; /**< From the root of the copy: what the filter and the reports go by. */
 	struct level *level;       /**< The innermost one. */
 	int fd;                    /**< Its descriptor. */
+	bool makes_way;            /**< The outermost is not deleted, but replaced by an entry of another kind. */
+	const char *why;           /**< With that: what can't be done to it, as something in it stays.  Or NULL. */
 };
 
 /** Tell of a failure with what the path says now. */
@@ -46,6 +51,12 @@ static void fail(struct sweep *sweep, const char *what, int error)
 	struct us_place place = {.dir = sweep->worker->job->root, .name = sweep->path.text, .side = US_DST};
 
 	us_report_failed(sweep->worker, &place, what, error);
+}
+
+/** Note what can't be done because something stays, where that is not known yet. */
+static void note_why(struct sweep *sweep, const char *why)
+{
+	sweep->why = sweep->why != NULL ? sweep->why : why;
 }
 
 /** Take one from the deletions that are allowed. */
@@ -71,6 +82,7 @@ static bool delete_one(struct sweep *sweep, int fd, const char *name, bool is_di
 	int ret = 0;
 
 	if (!is_allowed(worker->job)) {
+		note_why(sweep, "replace a directory of which --max-delete keeps entries");
 		return false;
 	}
 	if (!options->dry_run) {
@@ -83,7 +95,23 @@ static bool delete_one(struct sweep *sweep, int fd, const char *name, bool is_di
 	}
 	us_count(&worker->counts.deleted, 1);
 	us_report_deleted(worker, sweep->path.text, is_dir);
-	return is_dir || !options->backup;
+	if (!is_dir && options->backup) {
+		note_why(sweep, with_backups);
+		return false;
+	}
+	return true;
+}
+
+/** Remove the directory NAME in FD, which is empty and replaced: that is no deletion.  @return true when it is gone. */
+static bool remove_replaced(struct sweep *sweep, int fd, const char *name)
+{
+	int ret = sweep->worker->job->options.dry_run ? 0 : us_unlinkat(fd, name, AT_REMOVEDIR);
+
+	if (ret < 0 && ret != -ENOENT) {
+		fail(sweep, "delete", ret);
+		return false;
+	}
+	return true;
 }
 
 /** True for a directory that this job uses for other things. */
@@ -132,19 +160,24 @@ static const char *last_name(const char *path)
 	return slash != NULL ? slash + 1 : path;
 }
 
-/** True when NAME in DIRFD is protected: by a filter, as a backup, as another file system, or because it is in use. */
-static bool is_protected(const struct sweep *sweep, int dirfd, const char *name, bool is_dir)
+/** Whether NAME in DIRFD is protected: what can't be done for it to the directory that it is in, or NULL. */
+static const char *protection(const struct sweep *sweep, int dirfd, const char *name, bool is_dir)
 {
 	const struct usync_job *job = sweep->worker->job;
 
 	if (job->options.backup && !is_dir && us_backup_is_one(job, name)) {
-		return true;
+		return with_backups;
 	}
-	if (is_dir && (is_spared(job, dirfd, name) || is_beyond(job, dirfd, name))) {
-		return true;
+	if (is_dir && is_beyond(job, dirfd, name)) {
+		return "replace a directory with another file system in it";
 	}
-	return (!is_dir && us_leftovers_is_used(job, dirfd, last_name(name))) ||
-	       us_filter_excludes(&job->filter, sweep->path.text, name, is_dir);
+	if (is_dir ? is_spared(job, dirfd, name) : us_leftovers_is_used(job, dirfd, last_name(name))) {
+		return "replace a directory with something in it that is in use";
+	}
+	if (us_filter_excludes(&job->filter, sweep->path.text, name, is_dir)) {
+		return "replace a directory with something in it that a pattern excludes";
+	}
+	return NULL;
 }
 
 /** Go down into NAME. @return 0 or a negative errno. */
@@ -225,7 +258,13 @@ static int leave(struct sweep *sweep, int top)
 		free(level);
 		return above;
 	}
-	gone = !level->kept && delete_one(sweep, above, level->name, true);
+	if (level->kept) {
+		gone = false;
+	} else if (up == NULL && sweep->makes_way) {
+		gone = remove_replaced(sweep, above, level->name);
+	} else {
+		gone = delete_one(sweep, above, level->name, true);
+	}
 	if (!gone && up != NULL) {
 		up->kept = true;
 	}
@@ -245,6 +284,7 @@ static int delete_entries(struct sweep *sweep)
 	int ret = us_dents_begin(dents, sweep->fd, level->resume);
 
 	while (ret == 0 && (ret = us_dents_next(dents, &dent)) > 0) {
+		const char *why;
 		bool is_dir;
 		char *name;
 
@@ -255,7 +295,9 @@ static int delete_entries(struct sweep *sweep)
 		}
 		is_dir = us_entry_is_dir(sweep->fd, &dent);
 		ret = 0;
-		if (is_protected(sweep, sweep->fd, name, is_dir)) {
+		why = protection(sweep, sweep->fd, name, is_dir);
+		if (why != NULL) {
+			note_why(sweep, why);
 			level->kept = true;
 		} else if (is_dir) {
 			return 1;
@@ -323,7 +365,7 @@ static int sweep_name(struct sweep *sweep, const char *name, bool is_dir)
 	struct us_dir *dir = sweep->dir;
 	char *copy;
 
-	if (is_protected(sweep, dir->fd[US_DST], name, is_dir)) {
+	if (protection(sweep, dir->fd[US_DST], name, is_dir) != NULL) {
 		return 0;
 	}
 	if (!sweep->worker->job->options.dry_run) {
@@ -408,9 +450,9 @@ void us_mirror_dir(struct us_worker *worker, struct us_dir *dir)
 	us_entry_path_fini(&sweep.path);
 }
 
-int us_mirror_make_way(struct us_worker *worker, struct us_dir *dir, const char *name)
+int us_mirror_make_way(struct us_worker *worker, struct us_dir *dir, const char *name, const char **what)
 {
-	struct sweep sweep = {.worker = worker, .dir = dir};
+	struct sweep sweep = {.worker = worker, .dir = dir, .makes_way = true};
 	struct statx stx;
 	int ret = us_entry_path_init(&sweep.path, dir);
 
@@ -423,7 +465,10 @@ int us_mirror_make_way(struct us_worker *worker, struct us_dir *dir, const char 
 	if (ret == 0 && S_ISDIR(stx.stx_mode) && is_beyond(worker->job, dir->fd[US_DST], name)) {
 		ret = -EBUSY; /* As rmdir(2) says of a mount point. */
 	} else if (ret == 0 && S_ISDIR(stx.stx_mode)) {
-		ret = delete_tree(&sweep, dir->fd[US_DST], name) == 0 ? 0 : -EEXIST;
+		ret = delete_tree(&sweep, dir->fd[US_DST], name) == 0 ? 0 : -ENOTEMPTY;
+		if (ret < 0) {
+			*what = sweep.why != NULL ? sweep.why : "replace a directory that could not be deleted";
+		}
 	} else if (ret == 0 && !worker->job->options.dry_run) {
 		ret = us_unlinkat(dir->fd[US_DST], name, 0);
 	}

@@ -20,9 +20,12 @@ void us_mirror_dir(struct us_worker *worker, struct us_dir *dir);
 /**
  * Delete NAME with all in it from the destination of DIR, for something of another kind is to stand there.
  *
- * @return 0 when it is gone, or a negative errno: -EEXIST when some of it had to stay.
+ * NAME itself is replaced: that is not one of the deletions that are allowed and counted, but all in it are.
+ *
+ * @param[in,out] what  What can't be done; set when that can be told better.
+ * @return 0 when it is gone, or a negative errno: -ENOTEMPTY when some of it had to stay.
  */
-int us_mirror_make_way(struct us_worker *worker, struct us_dir *dir, const char *name);
+int us_mirror_make_way(struct us_worker *worker, struct us_dir *dir, const char *name, const char **what);
 
 /**
  * The same for those of the NAMES (LENGTH bytes, each with its NUL) that the destination of DIR, which is pinned, has: the source is known

@@ -166,6 +166,7 @@ bool us_part_adopt(struct us_worker *worker, struct us_file *file)
 {
 	const struct usync_job *job = worker->job;
 	struct us_journal_part *record;
+	const char *what; /* It is told where the file is begun anew. */
 	struct statx stx;
 	uint64_t end;
 	int dirfd;
@@ -201,7 +202,7 @@ bool us_part_adopt(struct us_worker *worker, struct us_file *file)
 	us_local_admit_owner(file->dir);
 	file->temp_fd = dirfd;
 	file->dst_fd = fd;
-	if (us_local_make_way(worker, file) < 0 || us_ftruncate(fd, end) < 0 ||
+	if (us_local_make_way(worker, file, &what) < 0 || us_ftruncate(fd, end) < 0 ||
 	    !begin(worker, file, name_of(record), end)) {
 		us_close(fd);
 		file->dst_fd = -1;

@@ -197,6 +197,62 @@ delete_trees() {
 	[[ $output == *'--max-delete: '*'a number from 0 to'* ]]
 }
 
+# A file where the destination has a directory, with two files and an empty directory in it; and the reverse.
+taken_places() {
+	rm -rf src dst
+	mkdir -p src/dir dst/file/empty
+	printf x >src/file
+	printf x >src/dir/f
+	touch dst/file/{a,b} dst/dir
+}
+
+@test "--max-delete: what is replaced by another kind of entry is not counted, but all in it is" {
+	taken_places
+	run -23 --separate-stderr us --delete --max-delete=2 src dst
+	[ "$stderr" = \
+		"uring-sync: dst/file: replace a directory of which --max-delete keeps entries: Directory not empty" ]
+	[[ $output == *'2 deleted, 1 not deleted'* ]]
+	[ -f dst/dir/f ]
+	[ "$(ls dst/file | wc -l)" -eq 1 ]
+	taken_places
+	run -23 us -n --delete --max-delete=2 src dst
+	[[ $output == *'dst/file: replace a directory of which --max-delete keeps entries: Directory not empty'* ]]
+	run -0 us --delete --max-delete=3 src dst
+	[[ $output == *'3 deleted'* ]]
+	same_tree src dst
+	taken_places
+	rm -r src/file dst/file
+	run -0 us --delete --max-delete=0 src dst
+	same_tree src dst
+	rm src/dir/f dst/dir/f
+	rmdir src/dir
+	printf x >src/dir
+	run -0 us --delete --max-delete=0 src dst
+	same_tree src dst
+}
+
+@test "what keeps a directory from being replaced is named" {
+	local options end='Directory not empty' excluded='with something in it that a pattern excludes'
+	for options in '' -n; do
+		taken_places
+		# shellcheck disable=SC2086
+		run -23 --separate-stderr us $options -b --delete src dst
+		[ "$stderr" = "uring-sync: dst/file: replace a directory with backups in it: $end" ]
+		taken_places
+		# shellcheck disable=SC2086
+		run -23 --separate-stderr us $options --exclude=a --delete src dst
+		[ "$stderr" = "uring-sync: dst/file: replace a directory $excluded: $end" ]
+		[ -e dst/file/a ]
+		taken_places
+		rm src/file
+		ln -s nowhere src/file
+		# shellcheck disable=SC2086
+		run -23 --separate-stderr us $options --exclude=empty --delete src dst
+		[ "$stderr" = "uring-sync: dst/file: replace a directory $excluded: $end" ]
+		[ -d dst/file/empty ]
+	done
+}
+
 @test "--backup: what can't be replaced has its name still" {
 	need_fault
 	mkdir src

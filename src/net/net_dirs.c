@@ -345,12 +345,17 @@ enum us_net_step us_net_dirs_end(struct us_net *net, const struct us_record *rec
 	return US_NET_TAKEN;
 }
 
+bool us_net_dirs_is_new(const struct us_dir *dir)
+{
+	return dir->dst_new && dir->references == NULL;
+}
+
 /** The opening of DIR has come to its end.  When it is OPEN another connection may end it as soon as that is known: it is not looked at any more. */
 static void settle(struct us_worker *worker, struct us_dir *dir, enum state state)
 {
 	struct us_net *net = worker->link;
 	struct us_session *session = net->session;
-	enum us_wire_dir_state told = state == FAILED ? US_DIR_FAILED : dir->dst_new ? US_DIR_NEW : US_DIR_EXISTS;
+	enum us_wire_dir_state told = state == FAILED ? US_DIR_FAILED : us_net_dirs_is_new(dir) ? US_DIR_NEW : US_DIR_EXISTS;
 	uint64_t id = dir->net_id;
 	struct us_net_dir **at;
 	uint64_t awaited;

@@ -424,7 +424,7 @@ static int receive_open(struct usync_job *job)
 	if (ret < 0) {
 		return ret;
 	}
-	started.is_new = job->root->dst_new;
+	started.is_new = us_net_dirs_is_new(job->root);
 	ret = attach(session);
 	return ret < 0 ? ret : us_talk_tell(&session->nets[0], US_WIRE_STARTED, &started, sizeof(started));
 }

@@ -345,6 +345,12 @@ void us_net_dirs_opened(struct us_worker *worker, struct us_dir *dir);
 void us_net_dirs_failed(struct us_worker *worker, struct us_dir *dir);
 
 /**
+ * True when nothing in DIR, which is open, need be asked for: it was made, and there is no reference of it, which may
+ * have what would be sent.
+ */
+bool us_net_dirs_is_new(const struct us_dir *dir);
+
+/**
  * Take the extended attributes that RECORD has into OUT (NULL: there are none), to be freed with free(3).
  *
  * @param[in,out] held  Bytes that are counted for them; once they are freed us_net_xattrs_drop() gives that back.

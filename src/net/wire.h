@@ -168,7 +168,7 @@ struct us_wire_start {
 } __attribute__((packed));
 
 struct us_wire_started {
-	uint32_t is_new; /**< 1: the destination was not there. */
+	uint32_t is_new; /**< 1: the destination was not there, nor is an earlier copy of it. */
 	uint32_t zero;
 } __attribute__((packed));
 
@@ -314,7 +314,7 @@ struct us_wire_names {
 
 /** What became of a directory. */
 enum us_wire_dir_state {
-	US_DIR_NEW = 1, /**< It was made: nothing in it need be asked for. */
+	US_DIR_NEW = 1, /**< It was made, and no earlier copy has its like: nothing in it need be asked for. */
 	US_DIR_EXISTS,
 	US_DIR_FAILED,  /**< Nothing in it will be taken; the reason was told. */
 	US_DIR_STATES,

@@ -190,6 +190,26 @@ wait_until() {
 	grep 'Input/output error' recv.err
 }
 
+@test '--link-dest: what the earlier copy has becomes a link whatever its size, and is not sent' {
+	local option
+	mkdir src/sub src/new
+	head -c 3M /dev/urandom >src/several-parts
+	head -c 3M /dev/urandom >src/sub/several-parts
+	cp -a src ref
+	rm -r ref/new
+	head -c 3M /dev/urandom >src/new/only-here
+	start_recv dst --secret-file key --link-dest ../ref
+	for option in '' --delete; do # Into a new destination, then into one that lacks some.
+		# shellcheck disable=SC2086 # an option, or none
+		run -0 --separate-stderr us send src "127.0.0.1:$PORT" --secret-file key $option
+		same_tree src dst
+		[ dst/several-parts -ef ref/several-parts ]
+		[ dst/sub/several-parts -ef ref/sub/several-parts ]
+		[[ $output == *' 3145728 bytes (3.0 MiB) copied,'* ]]
+		rm -r dst/sub dst/several-parts dst/new
+	done
+}
+
 @test 'a file that changes while its ranges are sent: void, and sent anew; one that does not come to rest' {
 	local n=0
 	need_fault

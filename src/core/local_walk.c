@@ -191,7 +191,7 @@ static void after_stat(struct us_worker *worker, struct us_dir_open *opening)
 		fail_opening(worker, opening, "stat", opening->op.res);
 		return;
 	}
-	if (us_identity_is(&worker->job->dst_root, &opening->stx)) {
+	if (us_identity_is(&worker->job->dst_root, &opening->stx) && !is_beyond(worker->job, dir, &opening->stx)) {
 		us_report_failed(worker, &(struct us_place){.dir = dir, .side = US_SRC},
 		                 "copy: it is the destination itself", 0);
 		us_worker_dir_failed(worker, opening);

@@ -137,12 +137,22 @@ static int compare_upwards(int fd, const struct us_identity *identity, bool exac
 	}
 }
 
-int us_path_is_within(const char *path, const struct us_identity *identity)
+int us_path_is_within(const char *path, const struct us_identity *identity, bool *beyond)
 {
+	struct statx stx;
 	bool exact;
 	int fd = open_nearest(path, &exact);
+	int ret = fd < 0 ? fd : us_statx(fd, "", AT_EMPTY_PATH, &stx);
 
-	return fd < 0 ? fd : compare_upwards(fd, identity, exact);
+	*beyond = false;
+	if (ret < 0) {
+		if (fd >= 0) {
+			us_close(fd);
+		}
+		return ret;
+	}
+	*beyond = identity->dev_major != stx.stx_dev_major || identity->dev_minor != stx.stx_dev_minor;
+	return compare_upwards(fd, identity, exact);
 }
 
 /** Give the directory PATH, just made, the bits that its owner needs, whatever the umask (as mkdir -p does). */

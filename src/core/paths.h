@@ -34,11 +34,12 @@ enum us_path_relation {
 
 /**
  * How PATH, or its nearest parent that exists, lies to the directory of IDENTITY: found by going up from it
- * by way of "..", so symbolic links and mounts are seen for what they are.
+ * by way of "..", so symbolic links and mounts are seen for what they are.  *BEYOND: on another
+ * device.
  *
  * @return an enum us_path_relation, or a negative errno: -ENOENT for ".." below what does not exist.
  */
-int us_path_is_within(const char *path, const struct us_identity *identity);
+int us_path_is_within(const char *path, const struct us_identity *identity, bool *beyond);
 
 /**
  * Open the directory PATH below the directory ROOT, whose names are no symbolic links ("" is ROOT itself).  PATH may be

@@ -79,12 +79,16 @@ static bool is_same(const struct statx *a, const struct statx *b)
 	return us_identity_is(&identity, b);
 }
 
-/** Refuse a destination (PATH, which need not exist) that is the directory STX or lies in it. */
+/**
+ * Refuse a destination (PATH, which need not exist) that is the directory STX or lies in it.  With --one-file-system
+ * the walk never comes to one on another device.
+ */
 static int check_into_self(struct usync_job *job, const char *source, const struct statx *stx,
                            const char *path)
 {
 	struct us_identity identity = us_identity_of(stx);
-	int ret = us_path_is_within(path, &identity);
+	bool beyond;
+	int ret = us_path_is_within(path, &identity, &beyond);
 
 	if (ret < 0) {
 		return refuse_call(job, path, "stat", ret);
@@ -92,7 +96,7 @@ static int check_into_self(struct usync_job *job, const char *source, const stru
 	if (ret == US_PATH_SAME) {
 		return refuse(job, -EINVAL, "%s: the destination is the source itself: %s", path, source);
 	}
-	if (ret == US_PATH_WITHIN) {
+	if (ret == US_PATH_WITHIN && !(beyond && job->options.one_file_system)) {
 		return refuse(job, -EINVAL, "%s: the destination lies in the source: %s", path, source);
 	}
 	return 0;

@@ -223,6 +223,26 @@ as_rsync() {
 	treecmp -OXH src all
 }
 
+@test "-x: into what is mounted below the source, as of a whole system into a new disk" {
+	local dst
+	mkdir -p src/mnt src/sub
+	printf x >src/sub/f
+	mount_tmpfs src/mnt size=4M
+	mkdir src/mnt/old
+	for dst in src/mnt src/mnt/new/root src/mnt/old; do
+		run -1 us -a src $dst
+		[[ $output == *'the destination lies in the source'* ]]
+		run -0 us -a -x src $dst
+		cmp src/sub/f $dst/sub/f
+	done
+	[ -z "$(ls -A src/mnt/old/mnt)" ]
+	# What lies on the same file system is within, however it is mounted.
+	run -1 us -a -x src src/sub/new
+	run -1 us -a -x src/mnt src/mnt/new
+	run -0 us -a -x src src/mnt # Again.
+	[[ $output == '0 files,'* ]]
+}
+
 @test "-x: with several sources each has its own file system" {
 	mkdir -p one src/two dst
 	printf x >one/f

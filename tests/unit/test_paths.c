@@ -172,11 +172,12 @@ static void test_within(void **state)
 		{"loop/new", -ELOOP},
 	};
 	struct us_identity identity = identity_of("a");
+	bool beyond;
 
 	(void)state;
 	for (size_t i = 0; i < unit_nr(rows); i++) {
 		char path[128];
-		int relation = us_path_is_within(rows[i].path, &identity);
+		int relation = us_path_is_within(rows[i].path, &identity, &beyond);
 
 		if (relation != rows[i].relation) {
 			fail_msg("'%s' gives %d", rows[i].path, relation);
@@ -184,8 +185,9 @@ static void test_within(void **state)
 		if (rows[i].path[0] == '/') {
 			continue;
 		}
+		assert_false(beyond);
 		snprintf(path, sizeof(path), "%s//%s", top, rows[i].path);
-		relation = us_path_is_within(path, &identity);
+		relation = us_path_is_within(path, &identity, &beyond);
 		if (relation != rows[i].relation) {
 			fail_msg("'%s' gives %d", path, relation);
 		}
@@ -196,12 +198,15 @@ static void test_within(void **state)
 static void test_within_root(void **state)
 {
 	struct us_identity identity = identity_of("/");
+	bool beyond;
 
 	(void)state;
-	assert_int_equal(us_path_is_within("/", &identity), US_PATH_SAME);
-	assert_int_equal(us_path_is_within("/..", &identity), US_PATH_SAME);
-	assert_int_equal(us_path_is_within("a/b", &identity), US_PATH_WITHIN);
-	assert_int_equal(us_path_is_within("/new/more", &identity), US_PATH_WITHIN);
+	assert_int_equal(us_path_is_within("/", &identity, &beyond), US_PATH_SAME);
+	assert_int_equal(us_path_is_within("/..", &identity, &beyond), US_PATH_SAME);
+	assert_int_equal(us_path_is_within("a/b", &identity, &beyond), US_PATH_WITHIN);
+	assert_int_equal(us_path_is_within("/new/more", &identity, &beyond), US_PATH_WITHIN);
+	assert_int_equal(us_path_is_within("/proc/new", &identity, &beyond), US_PATH_WITHIN);
+	assert_true(beyond);
 }
 
 /** PATH is a directory with the permission bits MODE. */
@@ -275,6 +280,7 @@ static void test_rights(void **state)
 	int under_open;
 	int in_closed;
 	int within;
+	bool beyond;
 
 	(void)state;
 	assert_int_equal(us_path_make("locked/open", 0755) | us_path_make("a/closed/x", 0755), 0);
@@ -288,7 +294,7 @@ static void test_rights(void **state)
 	/* That a parent can't be written to does not matter where nothing is missing from it. */
 	under_open = us_path_make("locked/open/new/x", 0755);
 	in_closed = us_path_make("a/closed/x/new", 0755);
-	within = us_path_is_within("a/closed/x", &identity);
+	within = us_path_is_within("a/closed/x", &identity, &beyond);
 	if (is_root) {
 		assert_int_equal(seteuid(0), 0);
 	}

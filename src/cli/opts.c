@@ -281,8 +281,9 @@ static int set_operands(struct parser *parser)
 
 	switch (opts->verb) {
 	case OPTS_VERB_KEYGEN:
+		return nr == 0 ? 0 : operand_error(parser, "keygen takes no operand:", words[0]);
 	case OPTS_VERB_SERVE:
-		return nr == 0 ? 0 : operand_error(parser, "keygen and serve take no operand:", words[0]);
+		return nr == 0 ? 0 : operand_error(parser, "serve takes no operand:", words[0]);
 	case OPTS_VERB_RECV:
 		if (nr != 1) {
 			return nr == 0 ? operand_error(parser, "recv: missing destination", NULL)

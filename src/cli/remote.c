@@ -31,8 +31,8 @@ int remote_parse(struct remote *remote, const char *operand, const char **why)
 	char *out;
 
 	*remote = (struct remote){.path = colon[1] != '\0' ? colon + 1 : "."};
-	if (colon[1] == ':') {
-		*why = "HOST::MODULE is for the daemon of rsync, which is another program";
+	if (colon[1] == ':' || strncmp(operand, "rsync://", strlen("rsync://")) == 0) {
+		*why = "HOST::MODULE and rsync:// are for the daemon of rsync, which is another program";
 		return -EINVAL;
 	}
 	/* ssh would take it for an option. */

@@ -80,8 +80,8 @@ static int open_references(struct usync_job *job, struct us_dir *root, int dst_f
 
 		if (fd == -ENOENT) {
 			us_report_warning(job, job->link_dests[i],
-			                  nr == 1 ? "--link-dest: it is copied without a reference"
-			                          : "--link-dest: it is copied without this reference",
+			                  nr == 1 ? "--link-dest: there is no such earlier copy, and all is copied"
+			                          : "--link-dest: there is no such earlier copy, and it is left out",
 			                  fd);
 			continue;
 		}

@@ -573,6 +573,8 @@ static int open_with(struct usync_job *job, int (*open)(struct usync_job *job, s
 		sources[i].error = look_at_source(job, job->sources[i], &sources[i].stx);
 		if (sources[i].name == NULL) {
 			ret = refuse(job, -ENOMEM, "out of memory");
+		} else if (sources[i].path[0] == '\0') {
+			ret = refuse(job, -ENOENT, "a source has an empty name");
 		}
 	}
 	if (ret == 0 && job->nr_sources == 1 && sources[0].error < 0) {

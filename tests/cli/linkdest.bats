@@ -261,7 +261,7 @@ three_snapshots() {
 		[ "$(summary files)" = 0 ]
 		treecmp src dst
 		if [ "$flags" = --link-dest=../none ]; then
-			[[ $stderr == *'warning: ../none: --link-dest: it is copied without this reference: No such file'* ]]
+			[[ $stderr == *'warning: ../none: --link-dest: there is no such earlier copy, and it is left out: No such file'* ]]
 		else
 			[ -z "$stderr" ]
 		fi

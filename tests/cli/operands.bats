@@ -119,6 +119,18 @@ load lib
 	[ ! -e dst ]
 }
 
+@test "an empty name, as of a variable that is not set, is told and copies nothing" {
+	mkdir src dst
+	printf x >src/f
+	run -1 us '' dst
+	[[ $output == *'a source has an empty name'* ]]
+	run -1 us src '' dst
+	[[ $output == *'a source has an empty name'* ]]
+	run -1 us src ''
+	[[ $output == *'the destination has an empty name'* ]]
+	[ -z "$(ls -A dst)" ]
+}
+
 @test "one missing source among several is a failure of that one" {
 	mkdir dst
 	printf hello >a

@@ -255,6 +255,7 @@ us_there() {
 		-- -oProxyCommand=touch:x dst
 		src me@-oProxyCommand=touch:x
 		src host::module
+		src rsync://host/module
 		host:a other:b
 		host:a src dst
 		host:a other:b dst

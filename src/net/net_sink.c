@@ -676,13 +676,15 @@ bool us_net_sink_compare(struct us_net *net, struct us_file *file, const struct 
 	return true;
 }
 
-/** Count FILE, which is in the destination as it should be, and tell of it. */
-static void count_done(struct us_net *net, struct us_file *file, bool same)
+/** Count FILE, which is in the destination as it should be by RESULT, and tell of it. */
+static void count_done(struct us_net *net, struct us_file *file, uint32_t result)
 {
 	struct us_counts *counts = &net->worker->counts;
 	atomic_uint_fast64_t *count = &counts->files;
 
-	if (same || file->changes == 0) {
+	if (result == US_RESULT_LINKED) {
+		count = &counts->links;
+	} else if (result == US_RESULT_SAME || file->changes == 0) {
 		count = &counts->unchanged;
 	} else if (file->kind == US_FILE_LINK) {
 		count = &counts->links;
@@ -721,7 +723,7 @@ bool us_net_sink_done(struct us_net *net, struct us_file *file, const struct us_
 	if (record->state == US_RESULT_SKIPPED) {
 		us_count(&net->worker->counts.skipped, 1);
 	} else if (!is_bad && !file->failed && us_net_pipe_check(net, file, us_net_sent_of(net, file))) {
-		count_done(net, file, record->state == US_RESULT_SAME);
+		count_done(net, file, record->state);
 	}
 	us_net_sink_let_go(net, file);
 	return true;

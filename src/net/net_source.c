@@ -704,6 +704,9 @@ static void net_more(struct us_worker *worker, struct us_file *file)
 static enum us_wire_result result_of(const struct usync_job *job, const struct us_token *token, const struct us_file *file)
 {
 	if (file->done) {
+		if (file->kind == US_FILE_REFERENCE || (file->is_reference && file->changes == 0)) {
+			return US_RESULT_LINKED;
+		}
 		return file->kind == US_FILE_ATTRIBUTES || file->changes == 0 ? US_RESULT_SAME : US_RESULT_DONE;
 	}
 	if (token->broken || us_job_stopping(job)) {

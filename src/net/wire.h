@@ -333,6 +333,7 @@ enum us_wire_result {
 	US_RESULT_SKIPPED,   /**< A rule leaves it out. */
 	US_RESULT_FAILED,    /**< The reason was told. */
 	US_RESULT_GIVEN_UP,  /**< It was abandoned, or its directory failed. */
+	US_RESULT_LINKED,    /**< It is a link to what an earlier copy has. */
 	US_RESULTS,
 };
 

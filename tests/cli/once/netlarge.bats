@@ -191,7 +191,7 @@ wait_until() {
 }
 
 @test '--link-dest: what the earlier copy has becomes a link whatever its size, and is not sent' {
-	local option
+	local option links=10
 	mkdir src/sub src/new
 	head -c 3M /dev/urandom >src/several-parts
 	head -c 3M /dev/urandom >src/sub/several-parts
@@ -206,6 +206,8 @@ wait_until() {
 		[ dst/several-parts -ef ref/several-parts ]
 		[ dst/sub/several-parts -ef ref/sub/several-parts ]
 		[[ $output == *' 3145728 bytes (3.0 MiB) copied,'* ]]
+		[[ $output == *', '$links' hard links,'* ]]
+		links=2
 		rm -r dst/sub dst/several-parts dst/new
 	done
 }

@@ -11,6 +11,7 @@
 #include "core/reference.h"
 #include "core/report.h"
 #include "core/worker.h"
+#include "core/xattrs.h"
 #include "sys/call.h"
 
 #include <fcntl.h>
@@ -146,8 +147,19 @@ static void put_symlink(struct us_worker *worker, struct us_file *file)
 	}
 }
 
+/** Compare extended attributes, which a further name has not brought along; those at a sender are not known. */
+static void compare_xattrs(const struct us_worker *worker, struct us_file *file, uint32_t *changes)
+{
+	struct us_handle handle = {.fd = file->dir->fd[US_SRC], .name = file->name};
+	unsigned int kinds = worker->job->keep.xattr_kinds;
+
+	if (kinds != 0 && handle.fd >= 0 && file->xattrs == NULL && us_xattrs_read(&handle, kinds, &file->xattrs) == 0) {
+		(void)us_local_xattr_changes(worker, file, file->dir->fd[US_DST], changes);
+	}
+}
+
 /** True when the inode THERE, which FILE and its fellows are, would be left for a new one: see local_look.c. */
-static bool is_left(const struct us_worker *worker, const struct us_file *file, const struct statx *there)
+static bool is_left(const struct us_worker *worker, struct us_file *file, const struct statx *there)
 {
 	const struct usync_job *job = worker->job;
 	uint32_t changes = 0;
@@ -155,12 +167,12 @@ static bool is_left(const struct us_worker *worker, const struct us_file *file, 
 	enum us_verdict verdict = us_compare(&job->options, &file->stx, there, &changes);
 
 	changes |= us_keep_changes(&job->keep, &file->stx, there, job->options.modify_window, &lacks);
-	(void)us_local_xattr_changes(worker, file, file->dir->fd[US_DST], &changes);
+	compare_xattrs(worker, file, &changes);
 	return verdict != US_VERDICT_SKIP && changes != 0;
 }
 
 /** What is to be done for FILE to be a hard link, as far as the destination exists: USYNC_CHANGE_ bits. */
-static uint32_t link_changes(const struct us_worker *worker, const struct us_file *file)
+static uint32_t link_changes(const struct us_worker *worker, struct us_file *file)
 {
 	int root = worker->job->root->fd[US_DST];
 	char *parent = strdup(file->target);

@@ -377,3 +377,23 @@ need_acl() {
 	run -23 us_fault fchmod:EIO+ -a src dst3
 	[ ! -e dst3/f ] || [ $((0$(mode_of dst3/f) & 077)) -eq 0 ]
 }
+
+@test "hard links with extended attributes: a dry run and verify find no difference where there is none" {
+	need_xattrs
+	mkdir -p src/d
+	printf x >src/f
+	setfattr -n user.k -v v src/f
+	ln src/f src/d/g
+	us -a src dst
+	run -0 us verify -a src dst
+	[[ $output == *' 0 differ,'* ]]
+	run -0 us -a -n --quiet src dst
+	[ -z "$output" ]
+	# Where there is one all names get a new file, for others could have the old one.
+	setfattr -n user.k -v w src/f
+	run -23 us verify -a src dst
+	[ "$(grep -c '^hf' <<<"$output")" = 1 ]
+	run -0 us -a -i --quiet src dst
+	[ "$(grep -c '^hf' <<<"$output")" = 1 ]
+	run -0 us verify -a src dst
+}

@@ -16,6 +16,14 @@
 /** What stands for a path that there is no memory for. */
 static const char *const no_path = "(out of memory for the path)";
 
+/** Whether this side's user wants to know of EVENT. */
+static bool is_for_user(const struct usync_job *job, const struct usync_event *event)
+{
+	bool is_change = event->type == USYNC_EVENT_COPIED || event->type == USYNC_EVENT_DELETED;
+
+	return job->options.event != NULL && !(is_change && job->report_there);
+}
+
 /** Hand an event to the caller and to the other side, or with peer_reports to one of them; one at a time. */
 static void send_event(struct usync_job *job, const struct usync_event *event)
 {
@@ -28,7 +36,7 @@ static void send_event(struct usync_job *job, const struct usync_event *event)
 	if (job->link != NULL && job->link->event != NULL) {
 		is_taken = job->link->event(job, event);
 	}
-	if (job->options.event != NULL && !(is_taken && job->options.peer_reports)) {
+	if (is_for_user(job, event) && !(is_taken && job->options.peer_reports)) {
 		job->options.event(event, job->options.payload);
 	}
 	pthread_mutex_unlock(&job->event_lock);
@@ -233,7 +241,8 @@ void us_report_file(struct us_worker *worker, const struct us_file *file)
 {
 	struct usync_event event = {.mode = file->stx.stx_mode, .changes = file->changes, .target = file->target};
 
-	if (!worker->job->options.report_copied || file->changes == 0) {
+	/* The other side of a link has its receipts for that. */
+	if (!worker->job->options.report_copied || worker->job->report_there || file->changes == 0) {
 		return;
 	}
 	if (S_ISLNK(file->stx.stx_mode) && file->target == NULL && file->data != NULL) {

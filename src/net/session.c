@@ -221,6 +221,10 @@ static int take_wishes(struct us_session *session)
 	options->dry_run = options->dry_run || (wishes & US_WISH_DRY_RUN) != 0;
 	options->verify = options->verify || (wishes & US_WISH_VERIFY) != 0;
 	options->fsync = options->fsync || (wishes & US_WISH_FSYNC) != 0;
+	if ((wishes & US_WISH_REPORT) != 0 && !options->report_copied) {
+		options->report_copied = true;
+		job->report_there = true;
+	}
 	if (options->max_errors == 0) {
 		options->max_errors = wire->max_errors;
 	}

@@ -256,6 +256,33 @@ setup() {
 	same_tree src dst
 }
 
+@test 'what is listed at the sender is what a local copy lists: directories and deletions, too, in a dry run and a real one' {
+	local option
+	cp -a src here
+	mkdir here/extra here/dir-1/gone
+	touch here/extra/f here/dir-1/gone/g here/dir-2/h src/dir-0/new
+	touch -d 2001-01-01 here/dir-0/file-1
+	setfattr -n user.a -v 1 here/dir-0/file-1 2>/dev/null || true
+	mkdir -p src/made/below
+	rm -r here/dir-2/file-2
+	cp -a here there
+	start_recv there --secret-file key
+	for option in '-n -a -i' '-a -i'; do
+		# shellcheck disable=SC2086 # several options in one variable
+		us $option --delete src here | grep -v ' copied, ' | sort >expected
+		# shellcheck disable=SC2086
+		us send $option --delete src "127.0.0.1:$PORT" --secret-file key | grep -v ' copied, ' | sort >got
+		grep -q '^\*deleting   extra/f$' got
+		diff expected got
+	done
+	same_tree src there
+	mkdir there/again
+	us send -v --delete src "127.0.0.1:$PORT" --secret-file key >got
+	grep -qx 'deleting again/' got
+	# The receiver's own user did not ask.
+	! grep -q -e deleting -e '^[>.c][fd]' recv.out
+}
+
 # sums_of DIR PROGRAM...: what a file of sums of it has to hold, in order.
 sums_of() {
 	local dir=$1

@@ -27,7 +27,6 @@ static uint64_t delay_ns(unsigned int failures)
 uint64_t us_delays_turn(struct us_delays *delays, const uint8_t key[US_ADDRESS_KEY], uint64_t now_ns)
 {
 	struct us_delay *entry = find(delays, key);
-	uint64_t turn;
 
 	if (entry == NULL) {
 		return now_ns;
@@ -36,10 +35,12 @@ uint64_t us_delays_turn(struct us_delays *delays, const uint8_t key[US_ADDRESS_K
 		us_delays_right(delays, key);
 		return now_ns;
 	}
-	turn = us_max(now_ns, entry->free_ns);
 	entry->last_ns = now_ns;
-	entry->free_ns = turn + delay_ns(entry->failures);
-	return turn;
+	if (now_ns < entry->free_ns) {
+		return entry->free_ns;
+	}
+	entry->free_ns = now_ns + delay_ns(entry->failures);
+	return now_ns;
 }
 
 unsigned int us_delays_wrong(struct us_delays *delays, const uint8_t key[US_ADDRESS_KEY], uint64_t now_ns)

@@ -4,7 +4,8 @@
  * Who gave a wrong secret waits before the next try, the longer the more often.  The table has a fixed size: where it is full, who was
  * heard of longest ago is forgotten.
  *
- * Tries of one address queue up: each is given a moment of its own, one delay after the one before, so that many at once gain nothing.
+ * Tries of one address come one by one, each a delay after the one before, so that many at once gain nothing.  No moment is kept for
+ * who waits: one that has left takes nobody's time.
  * Not for use by several threads.
  */
 #ifndef US_NET_DELAYS_H
@@ -34,7 +35,7 @@ struct us_delays {
 	} entries[US_DELAYS_MAX];
 };
 
-/** When a try of KEY that comes now may go on: NOW_NS, or a moment that is then reserved for it. */
+/** May a try of KEY begin?  @return NOW_NS when it may, and has: the next one waits; else when to ask again. */
 uint64_t us_delays_turn(struct us_delays *delays, const uint8_t key[US_ADDRESS_KEY], uint64_t now_ns);
 
 /** KEY gave a wrong secret. @return how often it has. */

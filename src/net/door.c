@@ -37,9 +37,12 @@
 #define WARNINGS_MAX 20u
 #define WARNINGS_NS (10 * SECOND_NS)
 
+/** Of what is polled, those before the strangers. */
+#define FDS_FIXED 2u
+
 /** Where a stranger stands. */
 enum stage {
-	STAGE_HELD,  /**< Until held_ns: its address has to wait. */
+	STAGE_HELD,  /**< Its address has to wait: it asks again at held_ns. */
 	STAGE_PEEK,  /**< For its first byte. */
 	STAGE_SHAKE, /**< The handshake goes on. */
 	STAGE_JOIN,  /**< It is none any more, and is to say what it belongs to. */
@@ -48,9 +51,8 @@ enum stage {
 struct stranger {
 	struct us_conn *conn;
 	enum stage stage;
-	uint64_t since_ns;
 	uint64_t held_ns;
-	uint64_t deadline_ns;
+	uint64_t deadline_ns;       /**< Once it is not held any more. */
 	uint8_t key[US_ADDRESS_KEY];
 	size_t got;                 /**< Bytes of its message. */
 	uint8_t message[US_JOIN_SIZE];
@@ -70,7 +72,7 @@ struct us_door {
 	int freed_fd;               /**< An eventfd: one was. */
 	uint64_t warnings_ns;       /**< Since when warnings are counted. */
 	unsigned int warnings;
-	struct pollfd *fds;         /**< stop, freed, listener, strangers, parties. */
+	struct pollfd *fds;         /**< stop, freed, strangers, listener, parties. */
 };
 
 /** Tell of something, unless too much is told. */
@@ -215,7 +217,6 @@ static unsigned int pick_victim(const struct us_door *door)
 /** Take one more in, in the place of another if need be. */
 static void add_stranger(struct us_door *door, struct us_conn *conn, const struct sockaddr_storage *address)
 {
-	uint64_t now = us_clock_ns();
 	struct stranger *stranger;
 
 	if (door->nr_strangers == door->max_strangers) {
@@ -225,11 +226,8 @@ static void add_stranger(struct us_door *door, struct us_conn *conn, const struc
 		remove_stranger(door, victim);
 	}
 	stranger = &door->strangers[door->nr_strangers++];
-	*stranger = (struct stranger){.conn = conn, .since_ns = now};
+	*stranger = (struct stranger){.conn = conn, .stage = STAGE_HELD};
 	us_address_key(stranger->key, address);
-	stranger->held_ns = us_delays_turn(&door->delays, stranger->key, now);
-	stranger->stage = stranger->held_ns > now ? STAGE_HELD : STAGE_PEEK;
-	stranger->deadline_ns = stranger->held_ns + door->options.handshake_ns;
 }
 
 /** Take all that wait at the listening sockets. */
@@ -343,6 +341,21 @@ static int join(struct us_door *door, struct stranger *stranger)
 	return 0;
 }
 
+/** See whether it is its turn. @return 0, or -EAGAIN. */
+static int ask_turn(struct us_door *door, struct stranger *stranger)
+{
+	uint64_t now = us_clock_ns();
+
+	if (now >= stranger->held_ns) {
+		stranger->held_ns = us_delays_turn(&door->delays, stranger->key, now);
+	}
+	if (now < stranger->held_ns) {
+		return -EAGAIN;
+	}
+	stranger->deadline_ns = now + door->options.handshake_ns;
+	return 0;
+}
+
 /** Bring a stranger as far as it goes. @return -EAGAIN: it waits; else it is through, or lost. */
 static int stranger_step(struct us_door *door, struct stranger *stranger)
 {
@@ -351,7 +364,7 @@ static int stranger_step(struct us_door *door, struct stranger *stranger)
 	while (ret == 0) {
 		switch (stranger->stage) {
 		case STAGE_HELD:
-			ret = us_clock_ns() < stranger->held_ns ? -EAGAIN : 0;
+			ret = ask_turn(door, stranger);
 			break;
 		case STAGE_PEEK:
 			ret = begin_handshake(door, stranger);
@@ -370,6 +383,17 @@ static int stranger_step(struct us_door *door, struct stranger *stranger)
 	return ret;
 }
 
+/** Those that are held and have left, as poll(2) has just told, go: who is not there has no turn. */
+static void drop_left(struct us_door *door)
+{
+	for (unsigned int i = door->nr_strangers; i-- > 0;) {
+		if (door->strangers[i].stage == STAGE_HELD && door->fds[FDS_FIXED + i].revents != 0) {
+			warn(door, door->strangers[i].conn, "left while its address had to wait");
+			remove_stranger(door, i);
+		}
+	}
+}
+
 /** All of them; those whose time is up go. */
 static void step_strangers(struct us_door *door)
 {
@@ -379,7 +403,7 @@ static void step_strangers(struct us_door *door)
 		struct stranger *stranger = &door->strangers[i];
 		int ret = stranger_step(door, stranger);
 
-		if (ret == -EAGAIN && us_clock_ns() >= stranger->deadline_ns) {
+		if (ret == -EAGAIN && stranger->stage != STAGE_HELD && us_clock_ns() >= stranger->deadline_ns) {
 			warn(door, stranger->conn, stranger->stage == STAGE_PEEK ? "says nothing" : "did not bring its handshake to an end in time");
 			ret = -ETIMEDOUT;
 		}
@@ -474,24 +498,20 @@ static unsigned int gather(struct us_door *door, uint64_t *deadline)
 	*deadline = 0;
 	door->fds[nr++] = (struct pollfd){.fd = door->options.stop_fd, .events = POLLIN};
 	door->fds[nr++] = (struct pollfd){.fd = door->freed_fd, .events = POLLIN};
+	for (unsigned int i = 0; i < door->nr_strangers; i++) {
+		struct stranger *stranger = &door->strangers[i];
+		bool held = stranger->stage == STAGE_HELD;
+		int events = held ? POLLRDHUP : stranger->stage == STAGE_PEEK ? POLLIN : us_conn_events(stranger->conn);
+
+		door->fds[nr++] = (struct pollfd){.fd = us_conn_fd(stranger->conn, POLLIN), .events = (short)events};
+		earlier(deadline, held ? us_max(stranger->held_ns, (uint64_t)1) : stranger->deadline_ns);
+	}
 	if (us_clock_ns() >= door->pause_ns) {
 		for (unsigned int i = 0; i < door->listener.nr; i++) {
 			door->fds[nr++] = (struct pollfd){.fd = door->listener.fds[i], .events = POLLIN};
 		}
 	} else {
-		*deadline = door->pause_ns;
-	}
-	for (unsigned int i = 0; i < door->nr_strangers; i++) {
-		struct stranger *stranger = &door->strangers[i];
-
-		if (stranger->stage == STAGE_HELD) {
-			earlier(deadline, us_max(stranger->held_ns, (uint64_t)1));
-		} else {
-			int events = stranger->stage == STAGE_PEEK ? POLLIN : us_conn_events(stranger->conn);
-
-			door->fds[nr++] = (struct pollfd){.fd = us_conn_fd(stranger->conn, POLLIN), .events = (short)events};
-			earlier(deadline, stranger->deadline_ns);
-		}
+		earlier(deadline, door->pause_ns);
 	}
 	for (unsigned int i = 0; i < US_DOOR_PARTIES; i++) {
 		struct us_party *party = &door->parties[i];
@@ -531,6 +551,7 @@ int us_door_accept(struct us_door *door, struct usync_peer **peer)
 		if (read(door->freed_fd, &count, sizeof(count)) < 0) {
 			/* None was freed. */
 		}
+		drop_left(door);
 		if (us_clock_ns() >= door->pause_ns) {
 			accept_all(door);
 		}

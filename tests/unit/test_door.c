@@ -301,6 +301,26 @@ static void test_wrong(void **state)
 	}
 }
 
+/** Whoever has left takes nobody's time: after two hundred tries that were given up the next one does not wait for two hundred delays. */
+static void test_left(void **state)
+{
+	struct usync_peer *client;
+
+	(void)state;
+	open_door(false, 8, 10 * SECOND);
+	assert_int_equal(dial(&client, &wrong, 1), -EACCES);
+	wait_told("the secrets of the two sides differ");
+	for (unsigned int i = 0; i < 200; i++) {
+		close(raw_connect());
+	}
+	if (dial(&client, &right, 2) != 0) {
+		fail_msg("%s", why);
+	}
+	check_connected(client, 0, 2);
+	us_peer_free(client);
+	wait_told("left while its address had to wait");
+}
+
 /** Calls of scrypt(7). */
 static atomic_uint nr_stretched;
 
@@ -563,12 +583,17 @@ static void test_delays(void **state)
 		assert_int_equal(us_delays_wrong(&delays, a, now), i);
 		assert_int_equal(us_delays_turn(&delays, a, now), now + expected);
 		now += expected;
+		assert_int_equal(us_delays_turn(&delays, a, now), now);
 		expected = expected < US_DELAY_LAST_NS ? expected * 2 : expected;
 		expected = expected < US_DELAY_LAST_NS ? expected : US_DELAY_LAST_NS;
 	}
-	/* Ten at once take their turns; another address does not wait. */
+	/* Of ten at once each has its turn a delay after the one before; who only asks takes none; another address does not wait. */
 	for (unsigned int i = 1; i <= 10; i++) {
-		assert_int_equal(us_delays_turn(&delays, a, now), now + i * US_DELAY_LAST_NS);
+		for (unsigned int j = i; j <= 10; j++) {
+			assert_int_equal(us_delays_turn(&delays, a, now), now + US_DELAY_LAST_NS);
+		}
+		now += US_DELAY_LAST_NS;
+		assert_int_equal(us_delays_turn(&delays, a, now), now);
 	}
 	assert_int_equal(us_delays_turn(&delays, b, now), now);
 	/* The right secret, or time, and all is forgiven. */
@@ -597,6 +622,7 @@ int main(void)
 		cmocka_unit_test(test_delays),
 		cmocka_unit_test_teardown(test_party, close_door),
 		cmocka_unit_test_teardown(test_wrong, close_door),
+		cmocka_unit_test_teardown(test_left, close_door),
 		cmocka_unit_test_teardown(test_stretched_once, close_door),
 		cmocka_unit_test_teardown(test_many, close_door),
 		cmocka_unit_test_teardown(test_drip, close_door),

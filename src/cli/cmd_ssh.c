@@ -24,10 +24,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /** The words of --rsh, and those behind them. */
 #define WORDS_MAX 64
+
+/** Where nothing came of it: the time for ssh to end by itself, and again when told to; how often that is looked for. */
+#define GRACE_MS 3000u
+#define LOOK_MS 20u
 
 /** ssh, and what is going on over it. */
 struct session {
@@ -156,8 +161,29 @@ static enum cli_exit start(struct session *session)
 	return status;
 }
 
-/** Wait for ssh's end. @return its exit status, or 128 and a signal's number. */
-static int reap(struct session *session)
+/** Wait for ssh's end, for so many milliseconds. @return whether that has come. */
+static bool await(const struct session *session, unsigned int ms, int *status)
+{
+	const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
+	pid_t pid;
+
+	while ((pid = waitpid(session->pid, status, WNOHANG)) == 0 || (pid < 0 && errno == EINTR)) {
+		if (ms < LOOK_MS) {
+			return false;
+		}
+		ms -= LOOK_MS;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
+/**
+ * Wait for ssh's end, without end where all went WELL: it is about to come.  Else the other machine may be gone, or
+ * what was started there stand still, and ssh would wait for that as long.
+ *
+ * @return its exit status, or 128 and a signal's number.
+ */
+static int reap(struct session *session, bool well)
 {
 	int status = 0;
 
@@ -165,7 +191,14 @@ static int reap(struct session *session)
 		close(session->to);
 		close(session->from);
 	}
-	while (waitpid(session->pid, &status, 0) < 0 && errno == EINTR) {
+	if (!well && !await(session, GRACE_MS, &status)) {
+		kill(session->pid, SIGTERM);
+		if (!await(session, GRACE_MS, &status)) {
+			kill(session->pid, SIGKILL);
+			well = true;
+		}
+	}
+	while (well && waitpid(session->pid, &status, 0) < 0 && errno == EINTR) {
 	}
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
@@ -178,10 +211,10 @@ static enum cli_exit explain(struct session *session, int error, const char *oth
 
 	if (error == -EPROTO && other[0] != '\0') {
 		kill(session->pid, SIGTERM);
-		reap(session);
+		reap(session, false);
 		return fail(session, "something else is printed there before uring-sync greets:", other);
 	}
-	status = reap(session);
+	status = reap(session, true);
 	if (signals_caught() != 0) {
 		return run_interrupted();
 	}
@@ -213,7 +246,7 @@ static enum cli_exit greet(struct session *session)
 	if (strcmp(version, usync_version()) != 0) {
 		char text[128];
 
-		reap(session);
+		reap(session, false);
 		snprintf(text, sizeof(text), "uring-sync is version %.40s there, and %s here", version, usync_version());
 		return fail(session, text, "");
 	}
@@ -321,7 +354,7 @@ static enum cli_exit run(struct session *session, const char *const *paths, size
 	if (status == CLI_EXIT_OK) {
 		ret = give_order(session, paths, nr);
 		status = ret < 0 ? fail(session, strerror(-ret), "") : transfer(session);
-		other = reap(session);
+		other = reap(session, status == CLI_EXIT_OK || (status >= CLI_EXIT_PARTIAL && status <= CLI_EXIT_MAX_DELETE));
 		/* What failed over there alone: its entries, which it has told of. */
 		if (status == CLI_EXIT_OK && other >= CLI_EXIT_PARTIAL && other <= CLI_EXIT_MAX_DELETE) {
 			status = (enum cli_exit)other;

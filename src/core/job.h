@@ -112,7 +112,7 @@ struct usync_job {
 	pthread_mutex_t order_lock;
 	struct us_order *orders;    /**< One for each file system of the source; guarded by order_lock. */
 	struct us_feed *feed;
-	bool report_there;          /**< What is copied and deleted is reported to the other side of a link, not to this one's user. */
+	bool report_there;          /**< What is copied and deleted is for the other side of a link, not for this user. */
 
 	/* Written once a directory, and so not beside what is read once a file, before and after. */
 	struct us_dircache dirs __attribute__((aligned(64)));

@@ -245,3 +245,35 @@ stopped() {
 	wait_recv
 	[ $status -eq 1 ]
 }
+
+@test 'what stands still at the far end of --rsh is given up, and what reaches it is ended' {
+	local pid i state
+	mkdir many
+	for ((i = 0; i < 300; i++)); do
+		echo "$i" >"many/$i"
+	done
+	# It stands for ssh, and becomes the other side itself.
+	printf '#!/bin/sh\necho $$ >"%s"\nexec "%s" serve\n' "$T/far" "$US_BIN" >rsh
+	chmod 755 rsh
+	"$US_BIN" -e "$T/rsh" --timeout=1 --bwlimit=1K many "host:$T/dst" >out 2>err 3>&- &
+	pid=$!
+	OTHERS+=($pid)
+	for ((i = 0; i < 500; i++)); do
+		[ ! -e dst/0 ] || break
+		sleep 0.02
+	done
+	kill -STOP "$(<far)"
+	for ((i = 0; i < 1500; i++)); do
+		{ read -r _ _ state _ <"/proc/$pid/stat"; } 2>/dev/null || break
+		[ "$state" != Z ] || break
+		sleep 0.02
+	done
+	if kill -0 "$(<far)" 2>/dev/null; then
+		kill -KILL "$(<far)"
+		false
+	fi
+	status=0
+	wait "$pid" || status=$?
+	[ $status -eq 1 ]
+	grep -q 'nothing was heard from the other side' err
+}

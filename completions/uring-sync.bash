@@ -1,6 +1,15 @@
 # SPDX-License-Identifier: MIT
 # Completion of uring-sync for bash; to be installed as "uring-sync" where bash looks for completions.
 
+# The last one of a list with commas.
+_uring_sync_attributes()
+{
+	local last=${cur##*,}
+
+	mapfile -t COMPREPLY < <(compgen -P "${cur%"$last"}" -W 'mode times atime owner xattr acl links all' -- "$last")
+	compopt +o default -o nospace
+}
+
 _uring_sync()
 {
 	local options='-a --archive -p --preserve --no-preserve --numeric-ids --reflink --chmod --chown --sparse
@@ -26,6 +35,10 @@ _uring_sync()
 			compopt +o default
 			return
 		fi
+		if [[ $prev == --preserve ]]; then
+			_uring_sync_attributes
+			return
+		fi
 		if [[ $prev == --compress ]]; then
 			compopt +o default
 			return
@@ -36,7 +49,11 @@ _uring_sync()
 		[[ ${COMP_WORDS[i]} == -- ]] && return
 	done
 	case $prev in
-	--no-preserve | --chmod | --chown | --exclude | --include | --min-size)
+	--no-preserve)
+		_uring_sync_attributes
+		return
+		;;
+	--chmod | --chown | --exclude | --include | --min-size)
 		compopt +o default
 		return
 		;;
@@ -97,6 +114,9 @@ _uring_sync()
 	esac
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
+	elif ((COMP_CWORD == 1)); then # A command, or the first path.
+		mapfile -t COMPREPLY < <(compgen -W 'verify send recv keygen' -- "$cur" && compgen -f -- "$cur")
+		compopt -o filenames
 	fi
 } &&
 	complete -o default -F _uring_sync uring-sync

@@ -3,7 +3,7 @@
 
 complete -c uring-sync -s a -l archive -d 'Keep everything that this user may set'
 complete -c uring-sync -s p -l preserve -d 'Keep mode, times and owner, or those listed'
-complete -c uring-sync -l no-preserve -x -d 'Do not keep these'
+complete -c uring-sync -l no-preserve -x -a 'mode times atime owner xattr acl links all' -d 'Do not keep these'
 complete -c uring-sync -l numeric-ids -d 'Keep owners by number, as always'
 complete -c uring-sync -l reflink -x -a 'auto always never' -d 'Whether copies share blocks'
 complete -c uring-sync -l chmod -x -d 'Change permission bits on the way'
@@ -79,3 +79,4 @@ complete -c uring-sync -s v -l verbose -d 'Print each path as it is copied, and 
 complete -c uring-sync -l quiet -d 'Print no summary at the end'
 complete -c uring-sync -s h -l help -d 'Print help and exit'
 complete -c uring-sync -l version -d 'Print the version and exit'
+complete -n __fish_is_first_token -c uring-sync -a 'verify send recv keygen' -d Command

@@ -20,6 +20,7 @@
 #include "core/policy.h"
 #include "core/progress.h"
 #include "core/report.h"
+#include "core/root_path.h"
 #include "core/target.h"
 #include "core/tempname.h"
 #include "core/tune.h"
@@ -453,6 +454,7 @@ int us_job_wait(struct usync_job *job)
 	join(job, 0, job->nr_workers);
 	us_tune_stop(job); /* From here on no worker is made. */
 	join(job, job->nr_workers, atomic_load(&job->nr_made));
+	us_root_path_check(job);
 	us_verify(job);
 	us_manifest_finish(job);
 	us_progress_finish(job);

@@ -108,6 +108,7 @@ struct usync_job {
 	/** Directories that --delete leaves: the temporary one, the references; ino 0: none. */
 	struct us_identity spared[1 + USYNC_LINK_DESTS_MAX];
 	struct us_identity dst_root; /**< Not to be copied into itself, should the walk come upon it. */
+	char *root_path;             /**< Where it was opened (root_path.h). */
 
 	pthread_mutex_t order_lock;
 	struct us_order *orders;    /**< One for each file system of the source; guarded by order_lock. */

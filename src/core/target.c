@@ -20,6 +20,7 @@
 #include "core/lock.h"
 #include "core/paths.h"
 #include "core/report.h"
+#include "core/root_path.h"
 #include "core/worker.h"
 #include "core/xattrs.h"
 #include "sys/call.h"
@@ -180,7 +181,7 @@ static int make_root(struct usync_job *job, const char *src, int src_fd, const s
 	}
 	root->opened = true;
 	job->root = root;
-	job->dst_root = root->identity[US_DST];
+	us_root_path_know(job, root);
 	/* This pin is given up by the end of the root (us_dircache_close): it is never closed before. */
 	us_dircache_adopt(&job->dirs, root, fd);
 	return 0;

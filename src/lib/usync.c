@@ -411,6 +411,7 @@ void usync_job_free(struct usync_job *job)
 	free(job->temp_dir);
 	free(job->journal);
 	free(job->checksum_file);
+	free(job->root_path);
 	free_filters(job);
 	free(job->error_text);
 	pthread_mutex_destroy(&job->event_lock);

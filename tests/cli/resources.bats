@@ -27,21 +27,51 @@ unmount_lazily() {
 	umount -l fs
 }
 
-@test "a destination that is unmounted in the middle: nothing goes to what is under it" {
+# The run had to see that the destination's path does not lead to what it wrote to any more.
+lost_its_place() {
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"uring-sync: $1: it was moved, removed or unmounted while it was written to: what was copied is not there" ]]
+	[[ $output == 'stopped: '* ]]
+}
+
+@test "a destination that is unmounted in the middle: nothing goes to what is under it, and that is told" {
 	need_fault
 	need_root
 	mount_image ext4 fs 64M
 	small_tree src 4 10
 	us_stopping openat:stop@60 unmount_lazily -j 1 src fs/dst
+	lost_its_place fs/dst
 	[ -z "$(ls -A fs)" ]
 	mount -o loop fs.img fs
-	if [ "$status" -eq 0 ]; then
-		same_tree src fs/dst
-	else
-		[ "$(summary failed)" -gt 0 ]
-	fi
 	run -0 us src fs/dst
 	same_tree src fs/dst
+}
+
+@test "a destination that is moved or replaced in the middle is no success" {
+	need_fault
+	small_tree src 4 10
+	for harm in 'mv -T dst moved' 'mv -T dst moved; mkdir dst' 'mv -T dst moved; ln -s src dst' 'rm -rf dst'; do
+		rm -rf dst moved journal
+		move() { eval "$harm"; }
+		us_stopping openat:stop@60 move -j 1 --resume=journal src dst
+		lost_its_place dst
+		rm -rf dst
+		# What the journal tells of is not there: it is copied again.
+		run -0 us --resume=journal src dst
+		same_tree src dst
+		no_temporaries dst
+	done
+}
+
+@test "a destination that is moved and comes back, and one that a link leads to, is a success" {
+	need_fault
+	small_tree src 4 10
+	mkdir real
+	ln -s real dst
+	back() { mv -T real away && mv -T away real; }
+	us_stopping openat:stop@60 back -j 1 src dst
+	[ "$status" -eq 0 ]
+	same_tree src dst/.
 }
 
 @test "a destination that is in use can't be unmounted" {

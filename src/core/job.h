@@ -100,7 +100,7 @@ struct usync_job {
 	pthread_mutex_t mark_lock;
 	atomic_bool marked;          /**< It is announced that there may be temporary files. */
 	struct us_identity mark;     /**< What announces it (leftovers.h); ino 0: nothing. */
-	atomic_bool has_left;        /**< A temporary file could not be removed: the mark stays. */
+	atomic_bool has_left;        /**< A temporary file could not be removed, or the source has the mark's name: the mark stays. */
 	int mark_error;              /**< Why it is not known which file the mark is, or 0. */
 	int temp_fd;                 /**< Where temporary names go; -1: beside what they are for. */
 	atomic_bool temp_held;       /**< It is told there that this run has some (tempname.h). */

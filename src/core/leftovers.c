@@ -105,6 +105,14 @@ static void sweep(struct us_worker *worker, const struct us_dir *dir, int fd)
 	}
 }
 
+/** Remember the mark of STX, to remove it in the end.  One with contents is a file of the user's that has that name, and stays. */
+static void know_mark(struct usync_job *job, const struct statx *stx)
+{
+	if (stx->stx_size == 0) {
+		job->mark = us_identity_of(stx);
+	}
+}
+
 void us_leftovers_begin(struct usync_job *job)
 {
 	struct us_worker *worker = &job->workers[0];
@@ -125,7 +133,7 @@ void us_leftovers_begin(struct usync_job *job)
 	if (!job->sweeps) {
 		return;
 	}
-	job->mark = us_identity_of(&stx);
+	know_mark(job, &stx);
 	sweep(worker, NULL, job->root->fd[US_DST]);
 	if (job->temp_fd >= 0) {
 		sweep(worker, NULL, job->temp_fd);
@@ -143,9 +151,16 @@ static void make_mark(struct usync_job *job)
 	}
 	job->mark_error = us_statx(fd, "", AT_EMPTY_PATH, &stx);
 	if (job->mark_error == 0) {
-		job->mark = us_identity_of(&stx);
+		know_mark(job, &stx);
 	}
 	us_close(fd);
+}
+
+void us_leftovers_meet(struct usync_job *job, const struct us_dir *dir, const char *name)
+{
+	if (dir->parent == NULL && strcmp(name, US_LEFTOVERS_MARK) == 0) {
+		atomic_store(&job->has_left, true);
+	}
 }
 
 /** The first temporary file of JOB is about to be made. */

@@ -22,6 +22,9 @@ struct usync_job;
 /** JOB's destination is open and locked, and its journal, if any, is read: find out whether it has to look. */
 void us_leftovers_begin(struct usync_job *job);
 
+/** NAME in DIR is an entry of the source: should it have the mark's name, the mark is what the user wants there, and stays. */
+void us_leftovers_meet(struct usync_job *job, const struct us_dir *dir, const char *name);
+
 /** A temporary file is about to be made in DIR, which is pinned until it is gone, or (NULL) in the directory of --temp-dir. */
 void us_leftovers_announce(struct usync_job *job, struct us_dir *dir);
 

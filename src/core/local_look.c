@@ -7,6 +7,7 @@
 #include "core/job.h"
 #include "core/keep.h"
 #include "core/lease.h"
+#include "core/leftovers.h"
 #include "core/progress.h"
 #include "core/reference.h"
 #include "core/report.h"
@@ -136,6 +137,7 @@ static void after_look(struct us_op *op, void *context)
 
 void us_local_look(struct us_worker *worker, struct us_file *file)
 {
+	us_leftovers_meet(worker->job, file->dir, file->dst_name);
 	if (file->dir->fd[US_DST] < 0 || file->dir->dst_new) {
 		judge_new(worker, file);
 		return;

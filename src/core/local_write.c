@@ -547,6 +547,7 @@ static bool leaves_existing(const struct usync_options *options)
 void us_local_create(struct us_worker *worker, struct us_file *file)
 {
 	us_local_admit_owner(file->dir);
+	us_leftovers_meet(worker->job, file->dir, file->dst_name);
 	file->dst_state = CREATING;
 	if (us_part_wanted(worker, file) || leaves_existing(&worker->job->options)) {
 		file->op.res = -EEXIST; /* What may be left half-way has no final name. */

@@ -152,3 +152,20 @@ load lib
 	run -0 timeout 20 "$US_BIN" ${US_ARGS:-} src dst
 	[ "$(cat dst/f)" = new ]
 }
+
+@test "a file of the user's that has the name of this program's mark is copied, and stays" {
+	for content in precious ''; do
+		rm -rf src dst
+		mkdir src
+		printf %s "$content" >src/.uring-sync.run
+		printf 1 >src/f
+		run -0 us -a src dst
+		same_tree src dst
+		# Now it is made, or found, before the file's turn, too.
+		for n in 22 333; do
+			printf %s $n >src/f
+			run -0 us -a src dst
+			same_tree src dst
+		done
+	done
+}

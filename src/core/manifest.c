@@ -10,6 +10,7 @@
 #include "core/job.h"
 #include "core/lease.h"
 #include "core/link.h"
+#include "core/mirror.h"
 #include "core/report.h"
 #include "core/worker.h"
 #include "sys/call.h"
@@ -42,7 +43,7 @@ int us_manifest_open(struct usync_job *job)
 	pthread_mutex_init(&manifest->lock, NULL);
 	if (job->options.checksum_file != NULL) {
 		manifest->out = fopen(job->options.checksum_file, "we");
-		ret = manifest->out == NULL ? -errno : 0;
+		ret = manifest->out == NULL ? -errno : us_mirror_spare(job, fileno(manifest->out));
 	}
 	if (ret == 0 && job->options.verify) {
 		manifest->spool = tmpfile();

@@ -114,25 +114,49 @@ static bool remove_replaced(struct sweep *sweep, int fd, const char *name)
 	return true;
 }
 
-/** True for a directory that this job uses for other things. */
-static bool is_spared(const struct usync_job *job, int dirfd, const char *name)
+/** True when NAME in DIRFD is one of the NR that are SPARED. */
+static bool is_one_of(const struct us_identity *spared, size_t nr, int dirfd, const char *name)
 {
 	bool looked = false;
 	struct statx stx;
 
-	for (size_t i = 0; i < us_array_size(job->spared); i++) {
-		if (job->spared[i].ino == 0) {
+	for (size_t i = 0; i < nr; i++) {
+		if (spared[i].ino == 0) {
 			continue;
 		}
 		if (!looked && us_statx(dirfd, name, AT_SYMLINK_NOFOLLOW, &stx) < 0) {
 			return false;
 		}
 		looked = true;
-		if (us_identity_is(&job->spared[i], &stx)) {
+		if (us_identity_is(&spared[i], &stx)) {
 			return true;
 		}
 	}
 	return false;
+}
+
+/** True for what this job uses for other things. */
+static bool is_spared(const struct usync_job *job, int dirfd, const char *name, bool is_dir)
+{
+	if (is_dir) {
+		return is_one_of(job->spared, us_array_size(job->spared), dirfd, name);
+	}
+	return is_one_of(job->own_files, us_array_size(job->own_files), dirfd, name);
+}
+
+int us_mirror_spare(struct usync_job *job, int fd)
+{
+	struct statx stx;
+	int ret = us_statx(fd, "", AT_EMPTY_PATH, &stx);
+	size_t i = 0;
+
+	while (ret == 0 && job->own_files[i].ino != 0) {
+		i++;
+	}
+	if (ret == 0) {
+		job->own_files[i] = us_identity_of(&stx);
+	}
+	return ret;
 }
 
 /** With --one-file-system: true when NAME in DIRFD is a mount point, or may be one.  What is there is left as it is. */
@@ -171,7 +195,7 @@ static const char *protection(const struct sweep *sweep, int dirfd, const char *
 	if (is_dir && is_beyond(job, dirfd, name)) {
 		return "replace a directory with another file system in it";
 	}
-	if (is_dir ? is_spared(job, dirfd, name) : us_leftovers_is_used(job, dirfd, last_name(name))) {
+	if (is_spared(job, dirfd, last_name(name), is_dir) || (!is_dir && us_leftovers_is_used(job, dirfd, last_name(name)))) {
 		return "replace a directory with something in it that is in use";
 	}
 	if (us_filter_excludes(&job->filter, sweep->path.text, name, is_dir)) {

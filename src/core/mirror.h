@@ -13,6 +13,14 @@
 
 struct us_dir;
 struct us_worker;
+struct usync_job;
+
+/**
+ * FD is a file of the job's own, its journal or its sums: wherever that lies, it is not deleted.  Called before the workers start.
+ *
+ * @return 0 or a negative errno.
+ */
+int us_mirror_spare(struct usync_job *job, int fd);
 
 /** Delete what is in the destination of DIR, which is pinned, and not in its source. */
 void us_mirror_dir(struct us_worker *worker, struct us_dir *dir);

@@ -9,6 +9,7 @@
 #include "base/us.h"
 #include "core/file.h"
 #include "core/job.h"
+#include "core/mirror.h"
 #include "core/part.h"
 #include "core/policy.h"
 #include "core/progress_head.h"
@@ -71,6 +72,10 @@ static int open_journal(struct us_progress *progress)
 		free(head);
 	}
 	if (ret != 0) {
+		return refuse(job, ret);
+	}
+	ret = us_mirror_spare(job, progress->journal.fd);
+	if (ret < 0) {
 		return refuse(job, ret);
 	}
 	progress->resumed = progress->content.head != NULL;

@@ -176,6 +176,23 @@ delete_trees() {
 	[ $seen -eq 1 ]
 }
 
+@test "--delete spares the journal and the sums of its own run" {
+	for where in dst dst/gone; do
+		rm -rf src dst
+		mkdir -p src/d "$where"
+		printf 1 >src/d/f
+		printf 2 >dst/gone-too
+		run -0 us -a --delete --resume="$where/journal" --checksum-file="$where/sums" src dst
+		[ ! -e dst/gone-too ]
+		(cd dst && xxhsum -c --quiet) <"$where/sums"
+		[ -s "$where/journal" ]
+		cmp src/d/f dst/d/f
+	done
+	# Those of no run are deleted as all else.
+	run -0 us -a --delete src dst
+	same_tree src dst
+}
+
 @test "--delete of a deep tree with few descriptors" {
 	mkdir -p src dst
 	(cd dst && for ((i = 0; i < 300; i++)); do mkdir d && printf x >d/f && cd d; done)

@@ -331,7 +331,8 @@ int usync_job_new_send(struct usync_job **job, const struct usync_options *optio
  * that say how (io, queue_depth, idle, max_rate), where (link_dests, temp_dir, journal, checksum_file with hash), and what more (fsync,
  * verify, dry_run, trust_peer, max_errors).  Owners, set-id bits, devices and extended attributes other than user.* are taken only with trust_peer, or with
  * USYNC_KEEP_OWNER in keep; of a receiver that is not root, owners and groups that it may set.  With ordered a sender that wishes for
- * deletions without remove is refused.
+ * deletions without remove is refused, and what becomes of what exists is as the options here say, not as the sender does: update,
+ * existing, ignore_existing, modify_window, limit_delete, max_delete, backup, suffix, filters.
  *
  * @return likewise.
  */

@@ -187,6 +187,31 @@ static void take_keep(struct us_session *session, uint32_t keep, bool strictly)
 	options->keep_strictly = strictly && session->trusts ? (uint32_t)USYNC_KEEP_OWNER : 0u;
 }
 
+/** What becomes of what is here already is the sender's to say, too, but where this side has ordered the copy: then it knows that itself. */
+static int take_rules(struct us_session *session, uint32_t wishes)
+{
+	struct usync_job *job = session->job;
+	struct usync_options *options = &job->options;
+	const struct us_wire_start *wire = &session->start.wire;
+
+	if (options->ordered) {
+		return 0;
+	}
+	options->modify_window = wire->modify_window;
+	options->max_delete = wire->max_delete;
+	options->update = (wishes & US_WISH_UPDATE) != 0;
+	options->existing = (wishes & US_WISH_EXISTING) != 0;
+	options->ignore_existing = (wishes & US_WISH_IGNORE_EXISTING) != 0;
+	options->limit_delete = (wishes & US_WISH_LIMIT_DELETE) != 0;
+	options->backup = (wishes & US_WISH_BACKUP) != 0;
+	if (session->start.suffix != NULL) {
+		free(job->suffix);
+		job->suffix = strdup(session->start.suffix);
+		options->suffix = job->suffix;
+	}
+	return job->suffix == NULL ? -ENOMEM : take_filters(job, &session->start);
+}
+
 /** What the sender wishes becomes this job's options. */
 static int take_wishes(struct us_session *session)
 {
@@ -210,14 +235,7 @@ static int take_wishes(struct us_session *session)
 		return us_talk_refuse(session, -EINVAL, "--verify there and --checksum-file here need one and the same --hash");
 	}
 	options->sparse = (enum usync_sparse)wire->sparse;
-	options->modify_window = wire->modify_window;
-	options->max_delete = wire->max_delete;
-	options->update = (wishes & US_WISH_UPDATE) != 0;
-	options->existing = (wishes & US_WISH_EXISTING) != 0;
-	options->ignore_existing = (wishes & US_WISH_IGNORE_EXISTING) != 0;
 	options->remove = (wishes & US_WISH_DELETE) != 0;
-	options->limit_delete = (wishes & US_WISH_LIMIT_DELETE) != 0;
-	options->backup = (wishes & US_WISH_BACKUP) != 0;
 	options->dry_run = options->dry_run || (wishes & US_WISH_DRY_RUN) != 0;
 	options->verify = options->verify || (wishes & US_WISH_VERIFY) != 0;
 	options->fsync = options->fsync || (wishes & US_WISH_FSYNC) != 0;
@@ -228,13 +246,8 @@ static int take_wishes(struct us_session *session)
 	if (options->max_errors == 0) {
 		options->max_errors = wire->max_errors;
 	}
-	if (session->start.suffix != NULL) {
-		free(job->suffix);
-		job->suffix = strdup(session->start.suffix);
-		options->suffix = job->suffix;
-	}
 	session->wishes = wishes;
-	return job->suffix == NULL || take_filters(job, &session->start) < 0 ? us_talk_refuse(session, -ENOMEM, "receive") : 0;
+	return take_rules(session, wishes) < 0 ? us_talk_refuse(session, -ENOMEM, "receive") : 0;
 }
 
 /** See us_link_ops: the receiver. */

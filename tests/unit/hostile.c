@@ -45,11 +45,13 @@ static void *run(void *arg)
 }
 
 bool ordered;
+bool limits;
 bool removes;
 
 void begin(bool receives, unsigned int seconds)
 {
 	struct usync_options options = {.version = USYNC_OPTIONS_VERSION, .compress = level, .ordered = ordered, .remove = removes,
+	                                .limit_delete = limits,
 	                                .large_size = large_size, .chunk_size = chunk_size, .max_rate = max_rate};
 	struct timeval limit = {.tv_sec = 20};
 	const char *path = in_scratch(receives ? "dst" : "src");

@@ -33,6 +33,7 @@ extern uint64_t max_rate;
 
 /** A receiver's: it was not asked for deletions; a sender's: it wishes for them. */
 extern bool ordered;
+extern bool limits; /**< Its user allows no deletion (--max-delete=0). */
 extern bool removes;
 
 /** What is going to be sent. */

@@ -105,6 +105,34 @@ static void test_unasked_deletions(void **state)
 	expect_failure("which was not asked for");
 }
 
+/** Who was asked for a mirror, with no more deletions than so many, deletes no more, whatever the sender says of that. */
+static void test_ordered_rules(void **state)
+{
+	struct us_wire_start start = {.keep = USYNC_KEEP_DEFAULT, .wishes = US_WISH_DELETE};
+	struct us_wire_dir root = {.id = 1, .meta.mode = S_IFDIR | 0755};
+	struct us_wire_names names = {.dir = 1};
+	struct us_wire_names missing = {.dir = 1, .bytes = 5};
+
+	(void)state;
+	assert_int_equal(shell("mkdir dst && echo mine >dst/mine"), 0);
+	ordered = removes = limits = true;
+	begin(true, 20);
+	ordered = removes = limits = false;
+	hello(US_WIRE_SENDER);
+	add(&start, sizeof(start));
+	record(US_RECORD_DIR, 0, &root, sizeof(root), "", 1);
+	send_frame(US_WIRE_START);
+	record(US_RECORD_MIRROR, 0, &names, sizeof(names), "", 0);
+	send_frame(US_WIRE_DATA);
+	hear(US_WIRE_REPLY);
+	record(US_RECORD_MISSING, 0, &missing, sizeof(missing), "mine", 5);
+	send_frame(US_WIRE_DATA);
+	hear(US_WIRE_REPLY);
+	assert_int_equal(shell("test -e dst/mine"), 0);
+	shutdown(fd, SHUT_WR);
+	expect_failure("closed by the other side");
+}
+
 /** Where the destination is one file, what lies beside it is not the sender's: no directory there is entered, and nothing is linked. */
 static void test_beside_one(void **state)
 {
@@ -563,7 +591,8 @@ int main(void)
 		cmocka_unit_test(test_garbage),  cmocka_unit_test(test_huge),         cmocka_unit_test(test_huge_file),
 		cmocka_unit_test(test_names),    cmocka_unit_test(test_through_link), cmocka_unit_test(test_order),
 		cmocka_unit_test(test_hello),    cmocka_unit_test(test_silence),      cmocka_unit_test(test_receiver),
-		cmocka_unit_test(test_no_receipts), cmocka_unit_test(test_beside_one), cmocka_unit_test(test_unasked_deletions), cmocka_unit_test(test_compressed),
+		cmocka_unit_test(test_no_receipts), cmocka_unit_test(test_beside_one), cmocka_unit_test(test_unasked_deletions),
+		cmocka_unit_test(test_ordered_rules), cmocka_unit_test(test_compressed),
 		cmocka_unit_test(test_compressed_taken), cmocka_unit_test(test_early_end), cmocka_unit_test(test_events), cmocka_unit_test(test_asks),
 		cmocka_unit_test(test_huge_hole),
 		cmocka_unit_test(test_not_compressed), cmocka_unit_test(test_slow_answers), cmocka_unit_test(test_unsummed),

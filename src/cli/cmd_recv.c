@@ -213,8 +213,8 @@ static void announce(const struct receiver *receiver, const char *made)
 	fflush(out);
 }
 
-/** Listen, and go on from there. */
-static enum cli_exit receive_all(struct report *report, const struct opts *opts, const char *secret, bool made)
+/** Listen, and go on from there; SECRET, which was MADE here or not, is wiped as soon as it was used. */
+static enum cli_exit receive_all(struct report *report, const struct opts *opts, char secret[USYNC_SECRET_MAX], bool made)
 {
 	struct usync_net_options options = USYNC_NET_OPTIONS_INIT;
 	struct receiver *receiver = calloc(1, sizeof(*receiver));
@@ -247,6 +247,7 @@ static enum cli_exit receive_all(struct report *report, const struct opts *opts,
 		} else {
 			sandbox_enter(opts, report);
 			announce(receiver, made ? secret : NULL);
+			usync_secret_wipe(secret, USYNC_SECRET_MAX);
 			status = serve(receiver);
 		}
 		signals_detach();

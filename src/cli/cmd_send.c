@@ -57,8 +57,8 @@ static enum cli_exit transfer(struct report *report, const struct opts *opts, st
 	return status;
 }
 
-/** Connect, and go on from there. */
-static enum cli_exit send_all(struct report *report, const struct opts *opts, const char *secret)
+/** Connect, and go on from there; SECRET is wiped as soon as it was used. */
+static enum cli_exit send_all(struct report *report, const struct opts *opts, char secret[USYNC_SECRET_MAX])
 {
 	struct usync_net_options options = USYNC_NET_OPTIONS_INIT;
 	struct running running = {0};
@@ -75,6 +75,7 @@ static enum cli_exit send_all(struct report *report, const struct opts *opts, co
 	options.event = report_event;
 	options.payload = report;
 	ret = usync_net_new(&running.net, &options, secret, why);
+	usync_secret_wipe(secret, USYNC_SECRET_MAX);
 	if (ret < 0) {
 		report_fatal(report, why, ret);
 		return CLI_EXIT_STOPPED;

@@ -12,7 +12,8 @@ void secrets_no_core(void)
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_CORE, &limit) == 0) {
-		limit.rlim_cur = 0;
+		/* With 0 there is no file, but the kernel still hands a dump to a program (core(5)); with 1 neither. */
+		limit.rlim_cur = limit.rlim_max > 0 ? 1 : 0;
 		setrlimit(RLIMIT_CORE, &limit);
 	}
 }
@@ -41,6 +42,7 @@ int secrets_get(const struct opts *opts, char text[USYNC_SECRET_MAX])
 		fputs("uring-sync: warning: --secret: others on this machine could see it in the list of processes; "
 		      "--secret-file is for this\n", stderr);
 		ret = take(text, opts->secret);
+		usync_secret_wipe(opts->secret, strlen(opts->secret));
 	} else if (opts->secret_file != NULL) {
 		ret = usync_secret_read(text, opts->secret_file, why);
 		if (ret < 0) {

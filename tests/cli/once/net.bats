@@ -73,12 +73,28 @@ setup() {
 	[ -z "$output" ]
 }
 
+# That $secret is nowhere in what the receiver may write to: its keys are all that it needs of it.
+no_secret_in_memory() {
+	perl -e '
+		my ($pid, $secret) = @ARGV;
+		open(my $maps, "<", "/proc/$pid/maps") && open(my $mem, "<:raw", "/proc/$pid/mem") or exit 0;
+		while (<$maps>) {
+			/^([0-9a-f]+)-([0-9a-f]+) rw/ or next;
+			my ($at, $end, $data) = (hex($1), hex($2), "");
+			sysseek($mem, $at, 0) && sysread($mem, $data, $end - $at) or next;
+			exit 1 if index($data, $secret) >= 0;
+		}' "$RECV_PID" "$secret"
+}
+
 @test 'the secret of the environment, of a file, of the command line; it shows nowhere' {
 	local secret
 	secret=$(<key)
 	URING_SYNC_SECRET=$secret start_recv dst -v --log-file log
 	tr '\0' '\n' <"/proc/$RECV_PID/environ" >environ
 	run ! grep -q "$secret" environ
+	no_secret_in_memory
+	# A limit of 0 does not keep the kernel from handing a dump to a program.
+	grep -q '^Max core file size  *1 ' "/proc/$RECV_PID/limits"
 	run -0 us send src "127.0.0.1:$PORT" --secret "$secret"
 	[[ $output == *'warning: --secret: others on this machine could see it'* ]]
 	same_tree src dst
@@ -87,6 +103,7 @@ setup() {
 	tr '\0' '\n' <"/proc/$RECV_PID/cmdline" >cmdline
 	run ! grep -q "$secret" cmdline
 	grep -q -e --secret cmdline
+	no_secret_in_memory
 	run -0 us send -v src "127.0.0.1:$PORT" --secret="$secret"
 	same_tree src dst2
 	stop_recv

@@ -459,12 +459,12 @@ int us_job_wait(struct usync_job *job)
 	us_manifest_finish(job);
 	us_progress_finish(job);
 	us_leftovers_end(job);
+	us_report_lacks(job); /* As long as the other side of a link can hear of it. */
 	if (job->link != NULL) {
 		job->link->finish(job, 0);
 	}
 	atomic_store(&job->ended_ns, us_clock_ns());
 	job->state = US_JOB_ENDED;
-	us_report_lacks(job);
 	note_methods(job);
 	release(job);
 	error = atomic_load(&job->error);

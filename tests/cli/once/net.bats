@@ -469,6 +469,21 @@ begin_slow() {
 	done
 }
 
+@test 'what a receiver can not keep is told to the sender, too' {
+	need_root
+	need_user
+	printf '#!/bin/sh\nexec setpriv --reuid 65534 --regid 65534 --clear-groups "%s" "$@"\n' "$T/us" >user
+	chmod 755 user
+	mkdir dst
+	cp key key2
+	chown 65534:65534 dst key2
+	US_BIN=$T/user start_recv dst -a --secret-file key2
+	run -0 --separate-stderr us send -a src "127.0.0.1:$PORT" --secret-file key
+	[[ $stderr == *"127.0.0.1:$PORT:dst"*'owner or group could not be kept ('*' entries; this is the first): '* ]]
+	stop_recv
+	grep -q 'owner or group could not be kept' recv.err
+}
+
 @test 'a signal ends a receiver that waits, with its status' {
 	local signal
 	for signal in 2 15; do

@@ -273,6 +273,22 @@ static unsigned char resolve_type(const struct usync_job *job, const struct us_d
 	return (unsigned char)IFTODT(stx.stx_mode);
 }
 
+/** True when NAME, which is to be added next, has a twin in the listing with which it is one name in the destination of DIR. */
+static bool has_twin(struct us_worker *worker, struct us_dir *dir, const struct us_listing *listing,
+                     const struct children *children, const char *name, bool is_dir)
+{
+	uint32_t ref = (uint32_t)(is_dir ? children->nr : listing->nr_entries) << 1 | is_dir;
+	const char *other;
+	uint32_t twin;
+
+	if (dir->fd[US_DST] < 0 || !us_fold_meet(&worker->fold, name, ref, &twin)) {
+		return false;
+	}
+	other = (twin & 1) != 0 ? us_dir_name(children->dirs[twin >> 1], US_SRC)
+	                        : us_entry_name(listing, &listing->entries[twin >> 1]);
+	return us_fold_is_pair(name, other) && us_fold_is_one(worker, dir, name, other);
+}
+
 /** Add one entry to the listing or the children, unless it is left out. */
 static int add_entry(struct us_worker *worker, struct us_dir *dir, struct us_listing *listing,
                      struct children *children, struct us_entry_path *path, size_t prefix,
@@ -291,6 +307,12 @@ static int add_entry(struct us_worker *worker, struct us_dir *dir, struct us_lis
 			us_count(&worker->counts.found, 1);
 			return 0;
 		}
+	}
+	if (has_twin(worker, dir, listing, children, dent->name, type == DT_DIR)) {
+		us_count(&worker->counts.found, 1);
+		us_report_failed(worker, &(struct us_place){dir, dent->name, US_SRC},
+		                 "copy: a name that differs in case alone is the same in the destination", 0);
+		return 0;
 	}
 	return type == DT_DIR ? add_child(children, dir, dent)
 	                      : us_listing_add(listing, dent->ino, type, dent->name, NULL);
@@ -504,6 +526,7 @@ void us_local_list(struct us_worker *worker, struct us_dir *dir)
 		return;
 	}
 	atomic_fetch_add_explicit(&worker->job->nr_listings, 1, memory_order_relaxed);
+	us_fold_begin(&worker->fold);
 	if (dir->fd[US_SRC] >= 0) {
 		if (dir->order == NULL) {
 			dir->order = us_order_find(worker->job, dir);

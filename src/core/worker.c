@@ -104,6 +104,7 @@ void us_worker_fini(struct us_worker *worker)
 {
 	us_pipepool_fini(&worker->pipes);
 	us_dents_fini(&worker->dents);
+	us_fold_fini(&worker->fold);
 	us_bufpool_fini(&worker->bufs);
 	us_gather_fini(&worker->gather);
 	if (worker->files != NULL) {

@@ -8,6 +8,7 @@
 
 #include "core/bufpool.h"
 #include "core/file.h"
+#include "core/fold.h"
 #include "core/gather.h"
 #include "core/keep.h"
 #include "core/listing.h"
@@ -72,6 +73,7 @@ struct us_worker {
 	struct us_bufpool bufs;
 	struct us_pipepool pipes;
 	struct us_dents dents;
+	struct us_fold fold;      /**< Names of the listing at hand. */
 	struct us_slice *slice;   /**< The one whose files are being begun, or NULL. */
 	struct us_slice *slices;  /**< All the slices there can be in flight. */
 	struct us_slice *free_slices;

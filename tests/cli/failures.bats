@@ -150,3 +150,49 @@ load lib
 	run -0 us_user "$T/src/f" "$T/dst"
 	cmp "$T/src/f" "$T/dst/f"
 }
+
+# one_of_each: the destination has one of each pair of names, whole, and the other was reported.
+one_of_each() {
+	local a b
+	[ "$status" -eq 23 ]
+	[ "$(summary failed)" = 3 ]
+	[ "$(grep -c ': copy: a name that differs in case alone is the same in the destination$' <<<"$stderr")" = 3 ]
+	cmp src/other back/dst/other
+	for a in FILE LINK; do
+		b=${a,,}
+		[ "$(readlink "back/dst/$b" || cat "back/dst/$b")" = "$(readlink "src/$a" || cat "src/$a")" ] ||
+			[ "$(readlink "back/dst/$b" || cat "back/dst/$b")" = "$(readlink "src/$b" || cat "src/$b")" ]
+	done
+	# Not those of the two directories in one.
+	[ "$(ls back/dst/sub)" = in-capitals ] || [ "$(ls back/dst/sub)" = in-small ]
+	no_temporaries back
+}
+
+@test "two names that are one in the destination: one is copied and one reported, in each run" {
+	mount_passfs back there timeout=0,nocase
+	mkdir -p src/SUB src/sub
+	printf 1 >src/FILE
+	printf 22 >src/file
+	ln -s to-1 src/LINK
+	ln -s to-22 src/link
+	touch src/SUB/in-capitals src/sub/in-small
+	printf other >src/other
+	for args in '' '' --checksum '-a --delete' --dry-run; do
+		# shellcheck disable=SC2086
+		run --separate-stderr us $args src there/dst
+		one_of_each
+	done
+}
+
+@test "two names that differ in case alone are two where the file system tells them apart" {
+	mkdir -p src/SUB src/sub
+	printf 1 >src/FILE
+	ln src/FILE src/file
+	touch src/SUB/f src/sub/f
+	for args in '' '-a --delete' '-a --dry-run'; do
+		# shellcheck disable=SC2086
+		run -0 us $args src dst
+	done
+	same_tree src dst
+	no_temporaries dst
+}

@@ -6,6 +6,7 @@
  *	timeout=SECONDS		for which the kernel remembers names and attributes (default 1)
  *	threads=N		operations at a time (default 512)
  *	noacl			the kernel knows no ACLs, so it makes files without asking for their directory's mode
+ *	nocase			names that differ in the case of ASCII letters alone are one, kept in small letters
  *	fail=RULE[;RULE]...	let chosen operations fail (see passfs_fail.c)
  *	space=BYTES, quota=BYTES	so many can be written, then there is no space, or a quota is used up
  *	direct			contents are not cached: a read or write is short where a rule makes it so
@@ -300,16 +301,14 @@ static int set_attr(fuse_ino_t ino, const struct stat *attr, int valid, const st
 		return -1;
 	}
 	if (valid & FUSE_SET_ATTR_SIZE) {
-		int result =
-			info != NULL ? ftruncate((int)info->fh, attr->st_size) : truncate(path.text, attr->st_size);
+		int result = info != NULL ? ftruncate((int)info->fh, attr->st_size) : truncate(path.text, attr->st_size);
 
 		if (result < 0) {
 			return -1;
 		}
 	}
 	times_of(attr, valid, times);
-	return times[0].tv_nsec == UTIME_OMIT && times[1].tv_nsec == UTIME_OMIT
-	               ? 0
+	return times[0].tv_nsec == UTIME_OMIT && times[1].tv_nsec == UTIME_OMIT ? 0
 	               : utimensat(fd_of(ino), "", times, AT_EMPTY_PATH);
 }
 
@@ -410,7 +409,7 @@ static void do_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 static void do_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent, const char *new_name,
                       unsigned int flags)
 {
-	if (!begin(req, PASS_rename, fd_of(parent), name)) {
+	if (!begin_call(req, &(struct pass_call){.op = PASS_rename, .fd = fd_of(parent), .name = name, .new_name = new_name})) {
 		return;
 	}
 	reply_result(req, renameat2(fd_of(parent), name, fd_of(new_parent), new_name, flags));
@@ -762,6 +761,7 @@ int main(int argc, char **argv)
 		{"delay=%u", offsetof(struct pass_options, delay), 0},
 		{"timeout=%u", offsetof(struct pass_options, timeout), 0},
 		{"noacl", offsetof(struct pass_options, noacl), 1},
+		{"nocase", offsetof(struct pass_options, nocase), 1},
 		{"threads=%u", offsetof(struct pass_options, threads), 0},
 		{"counts=%s", offsetof(struct pass_options, counts), 0},
 		{"fail=%s", offsetof(struct pass_options, fail), 0},

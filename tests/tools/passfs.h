@@ -32,6 +32,7 @@ struct pass_call {
 	enum pass_op op;
 	int fd;           /**< O_PATH descriptor of the inode, or of the directory that holds the name. */
 	const char *name; /**< In that directory, or the attribute's; NULL for the inode itself. */
+	const char *new_name; /**< rename: the one that it gets. */
 	off_t offset;     /**< read, write, fallocate, lseek, readdir; else 0. */
 	size_t size;      /**< read, write, fallocate, readdir; else 0.  Of reads and writes less may be let through. */
 };
@@ -42,6 +43,7 @@ struct pass_options {
 	unsigned int timeout;
 	unsigned int threads;
 	int noacl;
+	int nocase;
 	char *counts;
 	char *fail;
 	unsigned long space;

@@ -4,6 +4,7 @@
 #include "tool.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -63,11 +64,49 @@ enum pass_op pass_op_find(const char *name, size_t length)
 	return op;
 }
 
+/** True for what is asked of a name in a directory. */
+static bool takes_name(enum pass_op op)
+{
+	switch (op) {
+	case PASS_lookup:
+	case PASS_mknod:
+	case PASS_mkdir:
+	case PASS_symlink:
+	case PASS_link:
+	case PASS_unlink:
+	case PASS_rmdir:
+	case PASS_rename:
+	case PASS_create:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/** With nocase: make NAME, which lies in the request's buffer, what it is kept as. */
+static void fold(const char *name)
+{
+	union {
+		const char *given;
+		char *text;
+	} at = {.given = name};
+
+	for (; name != NULL && *at.text != '\0'; at.text++) {
+		if (*at.text >= 'A' && *at.text <= 'Z') {
+			*at.text |= 0x20;
+		}
+	}
+}
+
 int pass_before(struct pass_call *call)
 {
 	unsigned int delay = before.options->delay;
 	struct timespec left = {.tv_sec = delay / 1000000, .tv_nsec = delay % 1000000 * 1000L};
 
+	if (before.options->nocase && takes_name(call->op)) {
+		fold(call->name);
+		fold(call->new_name);
+	}
 	atomic_fetch_add(&before.ops[call->op].calls, 1);
 	note_peak(call->op, atomic_fetch_add(&before.ops[call->op].now, 1) + 1);
 	while (delay > 0 && nanosleep(&left, &left) < 0) {

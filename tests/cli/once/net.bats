@@ -75,6 +75,8 @@ setup() {
 
 # That $secret is nowhere in what the receiver may write to: its keys are all that it needs of it.
 no_secret_in_memory() {
+	# Where a sanitizer is there are terabytes to read.
+	! is_sanitized || return 0
 	perl -e '
 		my ($pid, $secret) = @ARGV;
 		open(my $maps, "<", "/proc/$pid/maps") && open(my $mem, "<:raw", "/proc/$pid/mem") or exit 0;

@@ -8,6 +8,7 @@
  *	opts_table.[ch] the table as data, and what is looked up in it
  *	opts.[ch]       the command line, read into struct opts
  *	opts_net.[ch]   addresses, and what only send and recv take
+ *	opts_verbs.[ch] which options a verb takes
  *	opts_help.c     the text of --help
  *	suggest.[ch]    how far a mistyped option is from one that exists
  *	cmd.h           the verbs: one function and one cmd_*.c each

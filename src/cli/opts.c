@@ -15,6 +15,7 @@
 #include "cli/opts_net.h"
 #include "cli/opts_table.h"
 #include "cli/opts_values.h"
+#include "cli/opts_verbs.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -135,6 +136,7 @@ static int store(struct parser *parser, const struct option_def *def, const char
 	bool yes = true;
 	int ret = 0;
 
+	parser->opts->given[def - opts_table] = true;
 	switch (def->kind) {
 	case KIND_UINT:
 		if (value == NULL) {
@@ -322,6 +324,9 @@ static int finish(struct parser *parser)
 	}
 	if (ret == 0 && !parser->served) {
 		ret = opts_check_net(opts, parser->err);
+	}
+	if (ret == 0 && !parser->served) {
+		ret = opts_check_verb(opts, parser->err); /* Now it is known whether ssh is in it. */
 	}
 	if (ret == 0) {
 		ret = opts_load_files(opts, parser->err);

@@ -50,6 +50,9 @@ struct opts_address {
 	char *port; /**< In digits. */
 };
 
+/** As many options can be noted as given. */
+#define OPTS_GIVEN_MAX 128
+
 /** A command line that was read. */
 struct opts {
 	enum opts_action action;  /**< What to do; the operands are set for OPTS_COPY only. */
@@ -65,6 +68,7 @@ struct opts {
 	const char *failed_list;  /**< Where the names of what failed go, or NULL. */
 	const char *log_file;     /**< Where all that happens goes, or NULL. */
 	enum opts_verb verb;      /**< What the first word was. */
+	bool given[OPTS_GIVEN_MAX]; /**< Options that were, by their place in the table. */
 	const char *listen;       /**< Where to listen, as it was written. */
 	struct opts_address address; /**< Where to connect to, or to listen. */
 	char *secret;             /**< Given as a value; argv does not have it any more. */

@@ -206,92 +206,26 @@ static int find_remote(struct opts *opts, FILE *err)
 	return 0;
 }
 
-/** Describe an option that is for PLACE alone. */
-static int is_for(FILE *err, const char *name, const char *place)
-{
-	fprintf(err, "uring-sync: --%s is for %s only\n", name, place);
-	return -EINVAL;
-}
-
-/** Describe the first option of a receiver that would be without effect: what is to be done is its sender's choice. */
-static int check_receiver(const struct opts *opts, FILE *err)
+/** Describe the first option whose value can't be where the copy goes between machines. */
+static int check_values(const struct opts *opts, FILE *err)
 {
 	const struct usync_options *job = &opts->job;
-	bool owner = (opts->keep & USYNC_KEEP_OWNER) != 0; /* That is a word of trust. */
 	const struct {
 		const char *name;
 		bool given;
 	} rows[] = {
-		{"files-from", opts->files_from != NULL},
-		{opts->filters != NULL && opts->filters[0].include ? "include" : "exclude", job->nr_filters > 0},
-		{"min-size", job->min_size > 0},
-		{"max-size", job->max_size > 0},
-		{"one-file-system", job->one_file_system},
-		{job->follow == USYNC_FOLLOW_ALL ? "dereference" : "dereference-command-line", job->follow != USYNC_FOLLOW_NONE},
-		{"safe-links", job->safe_links},
-		{"no-preserve", (opts->keep & USYNC_KEEP_DEFAULT) != USYNC_KEEP_DEFAULT},
-		{"preserve", !owner && (opts->keep & ~(uint32_t)USYNC_KEEP_DEFAULT) != 0},
-		{"chmod", job->chmod != NULL},
-		{"chown", job->chown_user || job->chown_group},
-		{"splice", job->copy == USYNC_COPY_SPLICE},
-		{"sparse", job->sparse != USYNC_SPARSE_AUTO},
-		{job->compare == USYNC_COMPARE_NEVER ? "ignore-times" : "checksum", job->compare != USYNC_COMPARE_QUICK},
-		{"update", job->update},
-		{"existing", job->existing},
-		{"ignore-existing", job->ignore_existing},
-		{"modify-window", job->modify_window > 0},
-		{"delete", job->remove},
-		{"max-delete", job->limit_delete},
-		{"backup", job->backup},
+		{"reflink=always", job->reflink == USYNC_REFLINK_ALWAYS},
+		{"copy=reflink", job->copy == USYNC_COPY_REFLINK},
+		{"copy=cfr", job->copy == USYNC_COPY_CFR},
 	};
 
 	for (size_t i = 0; i < us_array_size(rows); i++) {
 		if (rows[i].given) {
-			return is_for(err, rows[i].name, "the sender");
+			fprintf(err, "uring-sync: --%s is for copies on one machine only\n", rows[i].name);
+			return -EINVAL;
 		}
 	}
 	return 0;
-}
-
-/** Describe the first option that does not go with the verb. */
-static int check_options(const struct opts *opts, FILE *err)
-{
-	bool net = opts->verb == OPTS_VERB_SEND || opts->verb == OPTS_VERB_RECV;
-	bool recv = opts->verb == OPTS_VERB_RECV;
-	bool ssh = opts->verb == OPTS_VERB_SSH;
-	bool send = opts->verb == OPTS_VERB_SEND;
-	const struct {
-		const char *name;
-		bool wrong;
-		const char *place;
-	} rows[] = {
-		{"listen", opts->listen != NULL && !recv, "recv"},
-		{"one-shot", opts->one_shot && !recv, "recv"},
-		{"max-clients", opts->max_clients > 0 && !recv, "recv"},
-		{"secret", opts->secret != NULL && !net, "send and recv"},
-		{"secret-file", opts->secret_file != NULL && !net, "send and recv"},
-		{opts->tls == OPTS_TLS_OFF ? "no-tls" : "tls", opts->tls != OPTS_TLS_DEFAULT && !net, "send and recv"},
-		{"ktls", opts->ktls != USYNC_KTLS_AUTO && !net, "send and recv"},
-		{opts->job.sockets == USYNC_SOCKETS_RING ? "uring" : "no-uring", opts->job.sockets != USYNC_SOCKETS_AUTO && !net, "send and recv"},
-		{"compress", opts->job.compress > 0 && !send && !ssh, "send and operands on another machine"},
-		{"timeout", opts->timeout > 0 && !net && !ssh, "copies between machines"},
-		{"trust-peer-metadata", opts->job.trust_peer && !recv && !ssh, "receivers"},
-		{"rsh", opts->rsh != NULL && !ssh, "operands on another machine"},
-		{"remote-path", opts->remote_path != NULL && !ssh, "operands on another machine"},
-		{"temp-dir", opts->job.temp_dir != NULL && send, "the receiver"},
-		{"link-dest", opts->job.nr_link_dests > 0 && send, "the receiver"},
-		{"resume", opts->job.journal != NULL && send, "the receiver"},
-		{"reflink=always", opts->job.reflink == USYNC_REFLINK_ALWAYS && (net || ssh), "copies on one machine"},
-		{"copy=reflink", opts->job.copy == USYNC_COPY_REFLINK && (net || ssh), "copies on one machine"},
-		{"copy=cfr", opts->job.copy == USYNC_COPY_CFR && (net || ssh), "copies on one machine"},
-	};
-
-	for (size_t i = 0; i < us_array_size(rows); i++) {
-		if (rows[i].wrong) {
-			return is_for(err, rows[i].name, rows[i].place);
-		}
-	}
-	return recv ? check_receiver(opts, err) : 0;
 }
 
 int opts_check_net(struct opts *opts, FILE *err)
@@ -301,8 +235,8 @@ int opts_check_net(struct opts *opts, FILE *err)
 	if (opts->verb == OPTS_VERB_COPY || opts->verb == OPTS_VERB_VERIFY) {
 		ret = find_remote(opts, err);
 	}
-	if (ret == 0) {
-		ret = check_options(opts, err);
+	if (ret == 0 && opts->verb != OPTS_VERB_COPY && opts->verb != OPTS_VERB_VERIFY) {
+		ret = check_values(opts, err);
 	}
 	if (ret < 0) {
 		return ret;

@@ -21,6 +21,8 @@ const struct option_def opts_table[] = {
 
 const size_t opts_table_nr = us_array_size(opts_table);
 
+static_assert(us_array_size(opts_table) <= OPTS_GIVEN_MAX, "options that can be noted as given");
+
 /* Choices and settings are stored through a copy of an unsigned int. */
 static_assert(sizeof(enum usync_io) == sizeof(unsigned int), "enum size");
 static_assert(sizeof(enum usync_copy) == sizeof(unsigned int), "enum size");

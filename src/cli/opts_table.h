@@ -45,6 +45,16 @@ enum opts_category {
 	CATEGORY_NR,
 };
 
+/** Verbs that take an option: bits of one. */
+enum opts_for {
+	FOR_COPY = 1 << OPTS_VERB_COPY,
+	FOR_VERIFY = 1 << OPTS_VERB_VERIFY,
+	FOR_SEND = 1 << OPTS_VERB_SEND,
+	FOR_RECV = 1 << OPTS_VERB_RECV,
+	FOR_SSH = 1 << OPTS_VERB_SSH,
+	FOR_ALL = FOR_COPY | FOR_VERIFY | FOR_SEND | FOR_RECV | FOR_SSH,
+};
+
 /** One line of opts.def, which describes the members. */
 struct option_def {
 	char letter;
@@ -58,6 +68,7 @@ struct option_def {
 	uint64_t max;
 	const char *const *choices;
 	enum opts_category category;
+	unsigned int verbs; /**< Bits of enum opts_for; 0: all. */
 	const char *help;
 };
 

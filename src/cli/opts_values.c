@@ -341,34 +341,6 @@ int opts_check_together(const struct opts *opts, FILE *err)
 {
 	const struct usync_options *job = &opts->job;
 
-	if (opts->verb == OPTS_VERB_VERIFY) {
-		const struct {
-			const char *name;
-			bool given;
-		} writing[] = {
-			{"update", job->update},
-			{"existing", job->existing},
-			{"ignore-existing", job->ignore_existing},
-			{"ignore-times", job->compare == USYNC_COMPARE_NEVER},
-			{"delete", job->remove},
-			{"max-delete", job->limit_delete},
-			{"backup", job->backup},
-			{"link-dest", job->nr_link_dests > 0},
-			{"temp-dir", job->temp_dir != NULL},
-			{"resume", job->journal != NULL},
-			{"fsync", job->fsync},
-			{"verify", job->verify},
-			{"checksum-file", job->checksum_file != NULL},
-		};
-
-		for (size_t i = 0; i < us_array_size(writing); i++) {
-			if (writing[i].given) {
-				fprintf(err, "uring-sync: verify: --%s is about copying; it compares contents and what is "
-				             "kept, and changes nothing\n", writing[i].name);
-				return -EINVAL;
-			}
-		}
-	}
 	if (opts->files_from != NULL && job->remove) {
 		fputs("uring-sync: --delete and --files-from contradict each other: a list of files does not say "
 		      "what is to go\n", err);

@@ -83,7 +83,8 @@ some_tree() {
 	run -1 --separate-stderr us_verify none src
 	[[ $stderr == *'none: stat: No such file or directory' ]]
 	for option in --update --existing --ignore-existing --ignore-times --delete --max-delete=1 --backup --link-dest=. \
-		--temp-dir=. --resume=j --fsync --verify --checksum-file=s; do
+		--temp-dir=. --resume=j --fsync --verify --checksum-file=s --hash=sha256 --suffix=x \
+		--splice --no-splice --copy=rw --reflink=never --large=1G --bwlimit=1G; do
 		run -2 --separate-stderr us_verify "$option" src src
 		[[ $stderr == "uring-sync: verify: ${option%%=*} is about copying;"* ]]
 	done

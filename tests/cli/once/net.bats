@@ -238,7 +238,8 @@ no_secret_in_memory() {
 @test 'options for a sender are refused by a receiver, by their names' {
 	local option name
 	for option in --files-from=x --exclude=x --include=x --min-size=1 --max-size=1 -x -L -H --safe-links --no-preserve=times --preserve=xattr \
-		--chmod=go-w --chown=1 --sparse=always --checksum -I -u --existing --ignore-existing --modify-window=1 --delete --max-delete=1 -b; do
+		--chmod=go-w --chown=1 --sparse=always --checksum -I -u --existing --ignore-existing --modify-window=1 --delete \
+		--max-delete=1 -b -P --preserve=mode -0 --exclude-from=/dev/null --include-from=/dev/null --large=1G -j4 --order=name --copy=rw --splice --no-splice; do
 		name=${option%%=*}
 		case $option in
 		-x) name=--one-file-system ;;
@@ -247,15 +248,29 @@ no_secret_in_memory() {
 		-I) name=--ignore-times ;;
 		-u) name=--update ;;
 		-b) name=--backup ;;
+		-P) name=--no-dereference ;;
+		-0) name=--from0 ;;
+		-j4) name=--jobs ;;
 		esac
 		run -2 --separate-stderr us recv dst --listen 127.0.0.1:0 "$option"
 		[[ ${stderr_lines[0]} == "uring-sync: $name is for the sender only" ]]
 	done
 	[ ! -e dst ]
 	# These are its own.
-	start_recv dst --secret-file key -a --fsync --verify --temp-dir=. --max-errors=3 --bwlimit=1G --suffix=.old --sparse=auto
+	start_recv dst --secret-file key -a --fsync --verify --temp-dir=. --max-errors=3 \
+		--bwlimit=1G --suffix=.old -c 64K -q 8 --hash=sha256 --pin
 	run -0 us send src "127.0.0.1:$PORT" --secret-file key
 	same_tree src dst
+}
+
+@test 'keygen takes no options' {
+	local option
+	for option in --archive --io=sync --secret=x --listen=0 --quiet; do
+		run -2 --separate-stderr us keygen "$option"
+		[ "${stderr_lines[0]}" = "uring-sync: ${option%%=*}: keygen and serve take no options" ]
+		[ -z "$output" ]
+	done
+	run -0 us keygen --version
 }
 
 @test 'what the sender wishes is done by the receiver: a dry run, contents compared, read back, deletions' {

@@ -2,8 +2,8 @@
 /*
  * Creating alone: files of the same names and sizes, with nothing in them that was read.
  *
- * The work is cut into runs of at most TREE_PART files of one directory: a directory of that size or less belongs to one
- * thread, so that threads seldom wait for each other at a directory's lock; a larger one is shared.
+ * The work is cut into runs of at most TREE_PART files of one directory: a directory of that size or less belongs to
+ * one thread, so that threads seldom wait for each other at a directory's lock; a larger one is shared.
  */
 #include "bound.h"
 

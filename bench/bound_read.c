@@ -63,7 +63,8 @@ static void *begin(void)
 	init_batch(&reader->batches[0], nr);
 	if (options.batch) {
 		init_batch(&reader->batches[1], nr);
-		ret = io_uring_queue_init(nr * 2, &reader->ring, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+		ret = io_uring_queue_init(nr * 2, &reader->ring,
+		                          IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
 		if (ret < 0) {
 			errno = -ret;
 			fail("io_uring_setup", "ring");

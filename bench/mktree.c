@@ -158,7 +158,8 @@ static uint64_t make_tree(const struct plan *plan, const char *noise, int rootfd
 
 		for (; file < last; file++, nr++) {
 			size_t size = file % plan->every == 0 ? next_size(plan, &state) : 0;
-			size_t at = (size_t)(next(&state) % (NOISE_BYTES - (size < NOISE_BYTES ? size : NOISE_BYTES) + 1));
+			size_t at =
+				(size_t)(next(&state) % (NOISE_BYTES - (size < NOISE_BYTES ? size : NOISE_BYTES) + 1));
 			char name[32];
 
 			snprintf(name, sizeof(name), "f%06" PRIu64 ".dat", nr);

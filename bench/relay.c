@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * relay: passes connections on to a port of loopback, every byte MS milliseconds late in each direction: a long way with as much
- * room as it takes.  Order is kept and no rate is held.  Prints the port that it listens on; ends by a signal.
+ * relay: passes connections on to a port of loopback, every byte MS milliseconds late in each direction: a long way
+ * with as much room as it takes.  Order is kept and no rate is held.  Prints the port that it listens on; ends by a
+ * signal.
  *
  *	relay PORT MS
  */
@@ -103,7 +104,8 @@ static void give(struct way *way)
 		if (piece->length == 0) {
 			shutdown(way->to, SHUT_WR);
 		} else {
-			sent = send(way->to, piece->bytes + piece->sent, piece->length - piece->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+			sent = send(way->to, piece->bytes + piece->sent, piece->length - piece->sent,
+			            MSG_DONTWAIT | MSG_NOSIGNAL);
 			if (sent < 0 && (errno == EAGAIN || errno == EINTR)) {
 				return;
 			}
@@ -208,8 +210,8 @@ int main(int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	delay_ns = strtoul(argv[2], NULL, 10) * UINT64_C(1000000);
-	if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(listener, 64) < 0 ||
-	    getsockname(listener, (struct sockaddr *)&address, &length) < 0) {
+	if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(listener, 64) < 0 || getsockname(listener, (struct sockaddr *)&address, &length) < 0) {
 		die("relay: listen");
 	}
 	printf("%d\n", ntohs(address.sin_port));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is to be done lies on one stack: directories that nobody has listed yet, and parts of listings.  The walk is over
- * when it is empty and no thread is busy.
+ * What is to be done lies on one stack: directories that nobody has listed yet, and parts of listings.  The walk is
+ * over when it is empty and no thread is busy.
  */
 #include "tree.h"
 

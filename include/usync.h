@@ -46,7 +46,8 @@ enum usync_io {
 
 /** How file contents move. */
 enum usync_copy {
-	USYNC_COPY_AUTO,    /**< The library chooses: reflink where it works, else cfr within one NFS or SMB mount, else rw. */
+	USYNC_COPY_AUTO,    /**< The library chooses: reflink where it works, else cfr within one NFS or SMB mount, else
+	                         rw. */
 	USYNC_COPY_RW,      /**< Read into memory, write from it. */
 	USYNC_COPY_SPLICE,  /**< splice(2) through a pipe: no copy through user space; rw where that can't be. */
 	USYNC_COPY_REFLINK, /**< Share the source's blocks, or the file fails: the same as USYNC_REFLINK_ALWAYS. */
@@ -105,7 +106,8 @@ enum usync_reflink {
 /** How data go through the sockets between machines. */
 enum usync_sockets {
 	USYNC_SOCKETS_AUTO,  /**< Plain calls: those by a ring were no faster where that was measured. */
-	USYNC_SOCKETS_RING,  /**< By each worker's io_uring, as far as it is the kernel that encrypts, or nobody; else as PLAIN. */
+	USYNC_SOCKETS_RING,  /**< By each worker's io_uring, as far as it is the kernel that encrypts, or nobody; else
+	                          as PLAIN. */
 	USYNC_SOCKETS_PLAIN,
 };
 
@@ -135,7 +137,8 @@ enum usync_event_type {
 	USYNC_EVENT_COPIED,   /**< An entry was copied or changed; only when options.report_copied is set. */
 	USYNC_EVENT_NOTE,     /**< A choice that the library made, for a verbose log; no path. */
 	USYNC_EVENT_DELETED,  /**< An entry of the destination was deleted; only when options.report_copied is set. */
-	USYNC_EVENT_WARNING,  /**< Something that was asked for can't be had; the run goes on.  Path: the first it struck. */
+	USYNC_EVENT_WARNING,  /**< Something that was asked for can't be had; the run goes on.  Path: the first it
+	                           struck. */
 };
 
 /** What is different about an entry: a set of these bits. */
@@ -183,7 +186,8 @@ struct usync_options {
 	uint64_t chunk_size;   /**< Bytes of one read or write, USYNC_CHUNK_MIN to USYNC_CHUNK_MAX. */
 	enum usync_io io;      /**< See enum usync_io. */
 	enum usync_copy copy;  /**< See enum usync_copy.  What it forces leaves reflink no choice. */
-	uint64_t large_size;   /**< Files from this size on are copied in ranges by several workers, USYNC_LARGE_MIN or more. */
+	uint64_t large_size;   /**< Files from this size on are copied in ranges by several workers, USYNC_LARGE_MIN or
+	                            more. */
 	enum usync_order order; /**< See enum usync_order. */
 	uint32_t keep;         /**< USYNC_KEEP_ bits. */
 	uint32_t keep_strictly; /**< Of these: what can't be kept is a failure of the entry, not a warning. */
@@ -194,7 +198,8 @@ struct usync_options {
 	bool chown_group;      /**< The same for the group. */
 	uint32_t chown_uid;
 	uint32_t chown_gid;
-	const char *const *files; /**< nr_files paths from the root of the one source: only these, with all in them; copied. */
+	const char *const *files; /**< nr_files paths from the root of the one source: only these, with all in them;
+	                               copied. */
 	size_t nr_files;
 	bool only_files;       /**< Obey files, also when there are none. */
 	bool update;           /**< Leave what is newer in the destination. */
@@ -204,28 +209,31 @@ struct usync_options {
 	bool limit_delete;     /**< No more deletions than max_delete. */
 	bool backup;           /**< Keep what is replaced or deleted, under its name with suffix. */
 	const char *suffix;    /**< NULL: "~"; copied. */
-	const char *const *link_dests; /**< nr_link_dests earlier copies: what is new and the same in one of them, the first of
-	                            which counts, becomes a hard link to it.  Paths, from the destination when they are
-	                            relative; copied. */
+	const char *const *link_dests; /**< nr_link_dests earlier copies: what is new and the same in one of them, the
+	                                    first of which counts, becomes a hard link to it.  Paths, from the
+	                                    destination when they are relative; copied. */
 	size_t nr_link_dests;  /**< At most USYNC_LINK_DESTS_MAX. */
 	const char *temp_dir;  /**< Where files that replace others are written until they are complete; on another
 	                            file system than they, it is not used.  A path likewise; copied. */
-	const char *journal;   /**< A file, made if missing, that tells what is complete (--resume): a job with the same journal,
-	                            sources, destination and attributes goes on where one was stopped.  NULL: none; copied. */
+	const char *journal;   /**< A file, made if missing, that tells what is complete (--resume): a job with the same
+	                            journal, sources, destination and attributes goes on where one was stopped.  NULL:
+	                            none; copied. */
 	bool fsync;            /**< What the job says to be complete is on the disk: by its end, and in its journal. */
 	bool verify;           /**< When all is copied, read back what was written and hold it against what was read. */
-	const char *checksum_file; /**< Where a line with the sum and the path of each regular file goes, or NULL; copied.  Files that
-	                            are in the destination already are compared with the source, and so read.  A sender's has the sums of
-	                            what it read, a receiver's of what came. */
+	const char *checksum_file; /**< Where a line with the sum and the path of each regular file goes, or NULL;
+	                                copied.  Files that are in the destination already are compared with the
+	                                source, and so read.  A sender's has the sums of what it read, a receiver's of
+	                                what came. */
 	enum usync_hash hash;  /**< For both. */
 	uint64_t max_delete;
 	uint32_t max_errors;   /**< So many entries that failed stop the job, with -EIO; 0: no limit. */
 	uint64_t max_rate;     /**< Bytes of contents written a second, USYNC_RATE_MIN or more; 0: no limit. */
-	uint32_t compress;     /**< A sender's: what is sent is compressed with Zstandard at this level, 1 to USYNC_COMPRESS_MAX; 0: it is not. */
+	uint32_t compress;     /**< A sender's: what is sent is compressed with Zstandard at this level, 1 to
+	                            USYNC_COMPRESS_MAX; 0: it is not. */
 	enum usync_sockets sockets; /**< See enum usync_sockets. */
 	bool idle;             /**< The job's threads come last for processor and disk (nice(2), ioprio_set(2)). */
-	bool pin;              /**< Each of the job's threads keeps to one processor, spread over those that the caller may run on and
-	                            over the nodes of memory. */
+	bool pin;              /**< Each of the job's threads keeps to one processor, spread over those that the caller
+	                            may run on and over the nodes of memory. */
 	enum usync_reflink reflink; /**< See enum usync_reflink. */
 	enum usync_follow follow; /**< See enum usync_follow. */
 	bool safe_links;       /**< Leave out symbolic links that lead out of the tree, or may. */
@@ -236,9 +244,10 @@ struct usync_options {
 	uint64_t max_size;     /**< Leave out larger files; 0: no limit. */
 	const struct usync_filter *filters; /**< nr_filters patterns; copied. */
 	size_t nr_filters;
-	bool trust_peer;       /**< A receiver's: take owners, set-id bits, devices and all extended attributes as the sender has them.
-	                            USYNC_KEEP_OWNER in keep does the same. */
-	bool ordered;          /**< A receiver's: the sender was told what is wanted; it may not wish for deletions where remove is not set. */
+	bool trust_peer;       /**< A receiver's: take owners, set-id bits, devices and all extended attributes as the
+	                            sender has them.  USYNC_KEEP_OWNER in keep does the same. */
+	bool ordered;          /**< A receiver's: the sender was told what is wanted; it may not wish for deletions
+	                            where remove is not set. */
 	bool peer_reports;     /**< The other side's user is this one's, as over ssh: what the other side is told, or
 	                            tells, is no event here.  What could not be told it any more is.  See
 	                            usync_job_peer_knows(). */
@@ -272,14 +281,16 @@ struct usync_stats {
 	uint64_t unchanged;   /**< Entries, other than directories, that were right already. */
 	uint64_t deleted;     /**< Entries of the destination deleted. */
 	uint64_t not_deleted; /**< Deletions left out because of max_delete. */
-	uint64_t skipped;     /**< Entries left out by a rule that was asked for; what lies below them is not counted. */
+	uint64_t skipped;     /**< Entries left out by a rule that was asked for; what lies below them is not
+	                           counted. */
 	uint64_t bytes;       /**< Bytes of file contents written. */
 	uint64_t verified;    /**< Files that were read back and are what was read from the source. */
 	uint64_t failed;      /**< Entries that could not be copied. */
 	uint64_t vanished;    /**< Entries that were gone before they could be copied. */
 	uint64_t found;       /**< Entries of the sources that are known of, directories among them. */
 	uint64_t unlisted;    /**< Directories that are yet to be read: as long as there are any, found grows. */
-	bool found_unknown;   /**< A receiver's: it knows of entries when they come, and no sooner; found and unlisted say nothing. */
+	bool found_unknown;   /**< A receiver's: it knows of entries when they come, and no sooner; found and unlisted
+	                           say nothing. */
 	uint64_t by_inode;    /**< Listings of directories (a long one is several) gone through by inode, ... */
 	uint64_t by_extent;   /**< ... by inode, and their files read by extent, ... */
 	uint64_t by_name;     /**< ... by name, ... */
@@ -317,22 +328,24 @@ int usync_job_new(struct usync_job **job, const struct usync_options *options,
 struct usync_peer;
 
 /**
- * Make a job that sends SOURCES to PEER, where another job receives them (usync_job_new_recv()).  The receiver's destination is what
- * a copy's would be.  There is one worker for each connection: options.jobs does not count.
+ * Make a job that sends SOURCES to PEER, where another job receives them (usync_job_new_recv()).  The receiver's
+ * destination is what a copy's would be.  There is one worker for each connection: options.jobs does not count.
  *
  * @param peer  Borrowed until the job is freed, and of no use afterwards; usync_peer_free() frees it.
- * @return 0; -EINVAL for an option out of its range, or one that is the receiver's (link_dests, temp_dir, journal); or -ENOMEM.
+ * @return 0; -EINVAL for an option out of its range, or one that is the receiver's (link_dests, temp_dir, journal); or
+ *         -ENOMEM.
  */
 int usync_job_new_send(struct usync_job **job, const struct usync_options *options, const char *const *sources,
                        size_t nr_sources, struct usync_peer *peer);
 
 /**
- * Make a job that receives into DESTINATION what PEER sends.  What is to be done is the sender's choice; of the options here those count
- * that say how (io, queue_depth, idle, max_rate), where (link_dests, temp_dir, journal, checksum_file with hash), and what more (fsync,
- * verify, dry_run, trust_peer, max_errors).  Owners, set-id bits, devices and extended attributes other than user.* are taken only with trust_peer, or with
- * USYNC_KEEP_OWNER in keep; of a receiver that is not root, owners and groups that it may set.  With ordered a sender that wishes for
- * deletions without remove is refused, and what becomes of what exists is as the options here say, not as the sender does: update,
- * existing, ignore_existing, modify_window, limit_delete, max_delete, backup, suffix, filters.
+ * Make a job that receives into DESTINATION what PEER sends.  What is to be done is the sender's choice; of the
+ * options here those count that say how (io, queue_depth, idle, max_rate), where (link_dests, temp_dir, journal,
+ * checksum_file with hash), and what more (fsync, verify, dry_run, trust_peer, max_errors).  Owners, set-id bits,
+ * devices and extended attributes other than user.* are taken only with trust_peer, or with USYNC_KEEP_OWNER in keep;
+ * of a receiver that is not root, owners and groups that it may set.  With ordered a sender that wishes for deletions
+ * without remove is refused, and what becomes of what exists is as the options here say, not as the sender does:
+ * update, existing, ignore_existing, modify_window, limit_delete, max_delete, backup, suffix, filters.
  *
  * @return likewise.
  */
@@ -343,8 +356,8 @@ int usync_job_new_recv(struct usync_job **job, const struct usync_options *optio
  * Check the sources and the destination and start the job's threads.  When this returns an error nothing
  * was written, except directories on the way to the destination.
  *
- * A job is started once.  The destination is locked until the job ends (flock(2)): one whose copy it becomes, by this job
- * alone; one that gets entries, together with others that do the same.
+ * A job is started once.  The destination is locked until the job ends (flock(2)): one whose copy it becomes, by this
+ * job alone; one that gets entries, together with others that do the same.
  *
  * @return 0, -EBUSY for a job that was started before or whose destination another has locked, or another negative
  *         errno; usync_job_error() then says what is wrong.
@@ -409,7 +422,8 @@ bool usync_job_peer_knows(const struct usync_job *job);
 void usync_job_free(struct usync_job *job);
 
 /*
- * Between machines.  A net is one end of it: it holds the secret that both sides share, and either connects, or listens.
+ * Between machines.  A net is one end of it: it holds the secret that both sides share, and either connects, or
+ * listens.
  *
  *	usync_net_new(&net, &options, secret)
  *	usync_net_connect(net, host, port, &peer)	or usync_net_listen(), then usync_net_accept(net, &peer) for each transfer
@@ -430,8 +444,8 @@ void usync_job_free(struct usync_job *job);
 int usync_secret_make(char text[USYNC_SECRET_SIZE]);
 
 /**
- * Read a secret from a file: its only line.  It must belong to the process's user or to root, and nobody else may have any
- * right to it.
+ * Read a secret from a file: its only line.  It must belong to the process's user or to root, and nobody else may have
+ * any right to it.
  *
  * @param[out] text  To be overwritten when it is of no more use: usync_secret_wipe().
  * @param[out] why   On failure: what is wrong, in words.
@@ -458,7 +472,8 @@ struct usync_net;
 /** How things are between machines.  Start from USYNC_NET_OPTIONS_INIT; 0 always means "choose for me". */
 struct usync_net_options {
 	uint32_t version;     /**< USYNC_OPTIONS_VERSION. */
-	bool no_tls;          /**< Prove the secret and encrypt nothing: for loopback and tunnels.  Both sides have to want it. */
+	bool no_tls;          /**< Prove the secret and encrypt nothing: for loopback and tunnels.  Both sides have to
+	                           want it. */
 	enum usync_ktls ktls; /**< See enum usync_ktls. */
 	uint32_t connections; /**< Of a transfer that this side begins: 1 to USYNC_CONNECTIONS_MAX. */
 	uint32_t max_clients; /**< Transfers at a time at a side that listens; others wait. */
@@ -471,20 +486,22 @@ struct usync_net_options {
 #define USYNC_NET_OPTIONS_INIT {.version = USYNC_OPTIONS_VERSION}
 
 /**
- * Make one end.  A secret that usync_secret_make() did not make is stretched: that takes up to half a second and 32 MiB, and is not
- * repeated for connections.
+ * Make one end.  A secret that usync_secret_make() did not make is stretched: that takes up to half a second and 32
+ * MiB, and is not repeated for connections.
  *
  * @param[out] why  On failure: what is wrong, in words.
  * @return 0, -EINVAL for an option or a secret that can't be, -ENOMEM, or -EIO.
  */
-int usync_net_new(struct usync_net **net, const struct usync_net_options *options, const char *secret, char why[USYNC_WHY_SIZE]);
+int usync_net_new(struct usync_net **net, const struct usync_net_options *options, const char *secret,
+                  char why[USYNC_WHY_SIZE]);
 
 /**
  * Connect to a side that listens, and wait until it is ready for a transfer.
  *
  * @param host  A name or an address, without brackets.
  * @param port  "1" to "65535".
- * @return 0; -EACCES when the secrets differ; -ECANCELED after usync_net_stop(); or another negative errno: usync_net_error() tells.
+ * @return 0; -EACCES when the secrets differ; -ECANCELED after usync_net_stop(); or another negative errno:
+ *         usync_net_error() tells.
  */
 int usync_net_connect(struct usync_net *net, const char *host, const char *port, struct usync_peer **peer);
 
@@ -500,18 +517,24 @@ int usync_net_listen(struct usync_net *net, const char *host, const char *port);
 uint16_t usync_net_port(const struct usync_net *net);
 
 /**
- * Wait for the next transfer that another side begins, while fewer than max_clients are going on: a transfer is over when its peer is
- * freed, which any thread may do.  Connections are taken, and waiting sides kept, only during this call: it is to be called
- * again at once.
+ * Wait for the next transfer that another side begins, while fewer than max_clients are going on: a transfer is over
+ * when its peer is freed, which any thread may do.  Connections are taken, and waiting sides kept, only during this
+ * call: it is to be called again at once.
  *
- * @return 0; -ECANCELED after usync_net_stop(); after usync_net_shut(), when the last peer was freed, -ESHUTDOWN; or another negative errno.
+ * @return 0; -ECANCELED after usync_net_stop(); after usync_net_shut(), when the last peer was freed, -ESHUTDOWN; or
+ *         another negative errno.
  */
 int usync_net_accept(struct usync_net *net, struct usync_peer **peer);
 
-/** Listen no more, and turn away who waits.  The transfers that are going on do so.  Not while usync_net_accept() runs. */
+/**
+ * Listen no more, and turn away who waits.  The transfers that are going on do so.  Not while usync_net_accept()
+ * runs.
+ */
 void usync_net_shut(struct usync_net *net);
 
-/** Let a connect or accept, now or later, return -ECANCELED.  May be called from any thread and from a signal handler. */
+/**
+ * Let a connect or accept, now or later, return -ECANCELED.  May be called from any thread and from a signal handler.
+ */
 void usync_net_stop(struct usync_net *net);
 
 /** What went wrong with the last call, in one line without a newline. */
@@ -521,8 +544,9 @@ const char *usync_net_error(const struct usync_net *net);
 void usync_net_free(struct usync_net *net);
 
 /**
- * A peer at the other end of IN and OUT, two pipes or one socket, of which something else keeps strangers away: the standard streams
- * below ssh.  There is no encryption and no secret.  The descriptors are borrowed, and SIGPIPE should be ignored.
+ * A peer at the other end of IN and OUT, two pipes or one socket, of which something else keeps strangers away: the
+ * standard streams below ssh.  There is no encryption and no secret.  The descriptors are borrowed, and SIGPIPE
+ * should be ignored.
  *
  * @param name       What it is called in messages; copied.
  * @param timeout_s  As in struct usync_net_options.
@@ -537,9 +561,9 @@ const char *usync_peer_name(const struct usync_peer *peer);
 void usync_peer_free(struct usync_peer *peer);
 
 /**
- * Leave the calling thread, and threads that it starts from now on, no files in reach but what lies below TREES, and, for reading, what the C library
- * needs (Landlock, Linux 5.19): for a program that receives from others.  No other program can be run.  There is no way
- * back, and no other process is concerned.
+ * Leave the calling thread, and threads that it starts from now on, no files in reach but what lies below TREES, and,
+ * for reading, what the C library needs (Landlock, Linux 5.19): for a program that receives from others.  No other
+ * program can be run.  There is no way back, and no other process is concerned.
  *
  * @param trees  Paths; for one that does not exist its parent counts, or the parent's.
  * @param[out] note  What was done, or why not, in words.

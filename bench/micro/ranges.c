@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which way of copying large files pays?  Copies every file of one directory into another, cut into ranges that threads take in
- * turn, in one of these ways:
+ * Which way of copying large files pays?  Copies every file of one directory into another, cut into ranges that
+ * threads take in turn, in one of these ways:
  *
  *	rw        pread, pwrite through the page cache
  *	dontcache the same with RWF_DONTCACHE (Linux 6.14)
@@ -54,7 +54,8 @@ enum way {
 	WAYS,
 };
 
-static const char *const names[WAYS] = {"rw", "dontcache", "dr-bw", "dr-dc", "dr-dw", "fixed", "sqpoll", "splice", "linked", "cfr"};
+static const char *const names[WAYS] = {"rw",    "dontcache", "dr-bw",  "dr-dc",  "dr-dw",
+                                        "fixed", "sqpoll",    "splice", "linked", "cfr"};
 
 /** One file, open on both sides. */
 struct pair {
@@ -125,7 +126,8 @@ static void copy_plain(const struct pair *pair, off_t offset, off_t end, char *b
 		} else if (way == SPLICE) {
 			got = splice(pair->in, &in, pipe_fds[1], NULL, len, SPLICE_F_MOVE);
 			while (put < got) {
-				ssize_t n = splice(pipe_fds[0], NULL, pair->out, &out, (size_t)(got - put), SPLICE_F_MOVE);
+				ssize_t n =
+					splice(pipe_fds[0], NULL, pair->out, &out, (size_t)(got - put), SPLICE_F_MOVE);
 
 				if (n <= 0) {
 					die("splice out", errno);
@@ -150,14 +152,18 @@ static void copy_plain(const struct pair *pair, off_t offset, off_t end, char *b
 static void queue(struct io_uring *ring, struct slot *slot)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
-	unsigned int len = (unsigned int)((size_t)(slot->end - slot->offset) < request ? (size_t)(slot->end - slot->offset) : request);
+	unsigned int len =
+		(unsigned int)((size_t)(slot->end - slot->offset) < request ? (size_t)(slot->end - slot->offset)
+	                                                                    : request);
 	int file = (int)(slot->pair - pairs) * 2;
 
 	if (way == FIXED) {
 		if (slot->writing) {
-			io_uring_prep_write_fixed(sqe, file + 1, slot->buf, len, (unsigned long long)slot->offset, (int)slot->index);
+			io_uring_prep_write_fixed(sqe, file + 1, slot->buf, len, (unsigned long long)slot->offset,
+			                          (int)slot->index);
 		} else {
-			io_uring_prep_read_fixed(sqe, file, slot->buf, len, (unsigned long long)slot->offset, (int)slot->index);
+			io_uring_prep_read_fixed(sqe, file, slot->buf, len, (unsigned long long)slot->offset,
+			                         (int)slot->index);
 		}
 		sqe->flags |= IOSQE_FIXED_FILE;
 	} else if (slot->writing) {
@@ -186,8 +192,8 @@ static bool advance(struct slot *slot, const struct pair **pair, off_t *offset, 
 static void run_ring(char *memory)
 {
 	struct io_uring ring;
-	struct io_uring_params params = {.flags = way == SQPOLL ? IORING_SETUP_SQPOLL
-	                                                        : IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN};
+	struct io_uring_params params = {
+		.flags = way == SQPOLL ? IORING_SETUP_SQPOLL : IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN};
 	struct slot *slots = calloc(depth, sizeof(*slots));
 	struct iovec *iovs = calloc(depth, sizeof(*iovs));
 	int fds[FILES_MAX * 2];
@@ -234,8 +240,8 @@ static void run_ring(char *memory)
 			if (!slot->writing && (way == DR_BW || way == DR_DC)) {
 				struct iovec iov = {slot->buf, (size_t)(slot->end - slot->offset)};
 
-				if (pwritev2(slot->pair->out, &iov, 1, slot->offset, way == DR_DC ? RWF_DONTCACHE : 0) !=
-				    slot->end - slot->offset) {
+				if (pwritev2(slot->pair->out, &iov, 1, slot->offset,
+				             way == DR_DC ? RWF_DONTCACHE : 0) != slot->end - slot->offset) {
 					die("pwrite", errno);
 				}
 			} else if (!slot->writing) {
@@ -301,11 +307,13 @@ static void run_linked(void)
 			unsigned int len = (unsigned int)(slot->end - slot->offset);
 			struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
 
-			io_uring_prep_splice(sqe, slot->pair->in, slot->offset, pipes[slot->index][1], -1, len, SPLICE_F_MOVE);
+			io_uring_prep_splice(sqe, slot->pair->in, slot->offset, pipes[slot->index][1], -1, len,
+			                     SPLICE_F_MOVE);
 			io_uring_sqe_set_data(sqe, NULL);
 			sqe->flags |= IOSQE_IO_LINK;
 			sqe = io_uring_get_sqe(&ring);
-			io_uring_prep_splice(sqe, pipes[slot->index][0], -1, slot->pair->out, slot->offset, len, SPLICE_F_MOVE);
+			io_uring_prep_splice(sqe, pipes[slot->index][0], -1, slot->pair->out, slot->offset, len,
+			                     SPLICE_F_MOVE);
 			io_uring_sqe_set_data(sqe, slot);
 			in_flight++;
 		}
@@ -360,7 +368,9 @@ static void open_all(const char *from, const char *to)
 			continue;
 		}
 		pair->in = openat(dirfd(dir), entry->d_name, O_RDONLY | (direct ? O_DIRECT : 0));
-		pair->out = openat(to_fd, entry->d_name, O_WRONLY | O_CREAT | O_EXCL | (direct && way != DR_BW && way != DR_DC ? O_DIRECT : 0), 0644);
+		pair->out = openat(
+			to_fd, entry->d_name,
+			O_WRONLY | O_CREAT | O_EXCL | (direct && way != DR_BW && way != DR_DC ? O_DIRECT : 0), 0644);
 		if (pair->in < 0 || pair->out < 0 || fstat(pair->in, &st) < 0) {
 			die(entry->d_name, errno);
 		}
@@ -421,8 +431,9 @@ int main(int argc, char **argv)
 	clock_gettime(CLOCK_MONOTONIC, &stop);
 	getrusage(RUSAGE_SELF, &usage);
 	seconds = (double)(stop.tv_sec - start.tv_sec) + (double)(stop.tv_nsec - start.tv_nsec) / 1e9;
-	printf("%s t=%u r=%zuK d=%u: %.2f s, %.0f MB/s, user %.2f sys %.2f\n", names[way], nr_threads, request >> 10, depth,
-	       seconds, (double)bytes / seconds / 1e6, (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec / 1e6,
+	printf("%s t=%u r=%zuK d=%u: %.2f s, %.0f MB/s, user %.2f sys %.2f\n", names[way], nr_threads, request >> 10,
+	       depth, seconds, (double)bytes / seconds / 1e6,
+	       (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec / 1e6,
 	       (double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec / 1e6);
 	return 0;
 }

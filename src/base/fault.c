@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of failures that URING_SYNC_FAULT asks for, and the account of what was called.  Linked into test builds only. */
+/*
+ * The table of failures that URING_SYNC_FAULT asks for, and the account of what was called.  Linked into test builds
+ * only.
+ */
 #include "base/fault.h"
 
 #include "base/parse.h"

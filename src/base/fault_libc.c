@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the C library does for the program, made to fail as URING_SYNC_FAULT asks for.  Linked into test builds only, where the linker
- * gives each name here to its __wrap_ function (ld(1), --wrap; src/meson.build): only for the program's own objects, so neither
- * a sanitizer's calls nor those of other libraries are met.
+ * What the C library does for the program, made to fail as URING_SYNC_FAULT asks for.  Linked into test builds only,
+ * where the linker gives each name here to its __wrap_ function (ld(1), --wrap; src/meson.build): only for the
+ * program's own objects, so neither a sanitizer's calls nor those of other libraries are met.
  */
 #include "base/fault.h"
 

@@ -11,9 +11,9 @@
 #include <stdio.h>
 
 /**
- * Write NAME to OUT: control characters as \n, \t, \r or three-digit octal escapes, and a backslash doubled.  Octal, too,
- * are bytes that are no UTF-8, C1 controls, and characters that turn the direction of writing or have no width; all
- * others stay as they are, so that what is written is UTF-8.  No two names have the same form.
+ * Write NAME to OUT: control characters as \n, \t, \r or three-digit octal escapes, and a backslash doubled.  Octal,
+ * too, are bytes that are no UTF-8, C1 controls, and characters that turn the direction of writing or have no width;
+ * all others stay as they are, so that what is written is UTF-8.  No two names have the same form.
  *
  * Cut before the first character that OUT_SIZE has no room for, always ended with NUL when OUT_SIZE is not 0.
  *

@@ -11,8 +11,8 @@
 /**
  * Start a thread that runs MAIN(ARG), to be joined with pthread_join(3).
  *
- * All signals are blocked in it: those are the program's main thread's.  Its stack is a small one, for nothing here recurses, and where
- * the address space is limited (RLIMIT_AS) the usual 8 MiB would leave no room for buffers.
+ * All signals are blocked in it: those are the program's main thread's.  Its stack is a small one, for nothing here
+ * recurses, and where the address space is limited (RLIMIT_AS) the usual 8 MiB would leave no room for buffers.
  *
  * @return 0 or a negative errno, then there is no thread.
  */

@@ -23,8 +23,8 @@ struct bar {
 
 /**
  * Say how far it is: "5 of 20 entries (25%), ...".  What is found grows while directories are yet to be read: then it
- * has a + behind it, and there is no share and no time left.  A receiver does not know what is to come: "5 entries, ...".
- * The rates are those since BEFORE.
+ * has a + behind it, and there is no share and no time left.  A receiver does not know what is to come: "5 entries,
+ * ...".  The rates are those since BEFORE.
  */
 void bar_text(char text[BAR_MAX], const struct usync_stats *now, const struct usync_stats *before);
 

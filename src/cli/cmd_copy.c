@@ -37,7 +37,8 @@ static enum cli_exit copy(struct report *report, const struct opts *opts)
 	struct signals_target target = {.stop = cancel};
 	struct usync_job *job;
 	enum cli_exit status;
-	int ret = usync_job_new(&job, &options, (const char *const *)opts->sources, opts->nr_sources, opts->destination);
+	int ret =
+		usync_job_new(&job, &options, (const char *const *)opts->sources, opts->nr_sources, opts->destination);
 
 	if (ret < 0) {
 		report_fatal(report, "", ret);
@@ -48,7 +49,8 @@ static enum cli_exit copy(struct report *report, const struct opts *opts)
 	status = run_job(report, job, NULL);
 	signals_detach();
 	usync_job_free(job);
-	if (opts->verb == OPTS_VERB_VERIFY && (status == CLI_EXIT_VANISHED || (status == CLI_EXIT_OK && report->differences > 0))) {
+	if (opts->verb == OPTS_VERB_VERIFY &&
+	    (status == CLI_EXIT_VANISHED || (status == CLI_EXIT_OK && report->differences > 0))) {
 		status = CLI_EXIT_PARTIAL;
 	}
 	return status;

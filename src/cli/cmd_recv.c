@@ -4,8 +4,8 @@
  *
  *	main thread: accept ── a thread for each transfer: a job, its report ── its place is free again
  *
- * The main thread stays in usync_net_accept() all the time, for that is what answers those who wait.  A signal makes it return; it
- * then cancels the jobs and waits for their threads.
+ * The main thread stays in usync_net_accept() all the time, for that is what answers those who wait.  A signal makes
+ * it return; it then cancels the jobs and waits for their threads.
  */
 #include "base/thread.h"
 #include "cli/cmd.h"
@@ -100,7 +100,8 @@ static void *run_transfer(void *payload)
 		pthread_mutex_lock(&receiver->lock);
 		transfer->job = NULL;
 		receiver->status = status;
-		fflush(receiver->report->out); /* The next one may be hours away.  An error stays, and is told at the end. */
+		/* The next one may be hours away.  An error stays, and is told at the end. */
+		fflush(receiver->report->out);
 		pthread_mutex_unlock(&receiver->lock);
 		usync_job_free(job);
 	}
@@ -136,7 +137,8 @@ static void begin(struct receiver *receiver, struct usync_peer *peer)
 
 	join(receiver, false);
 	while (transfer->used) {
-		transfer++; /* One is free: the library gives out no more than max_clients, and those before are over. */
+		/* One is free: the library gives out no more than max_clients, and those before are over. */
+		transfer++;
 	}
 	*transfer = (struct transfer){.receiver = receiver, .peer = peer};
 	ret = us_thread_start(&transfer->thread, run_transfer, transfer);
@@ -174,7 +176,8 @@ static enum cli_exit serve(struct receiver *receiver)
 		}
 		begin(receiver, peer);
 		if (receiver->opts->one_shot) {
-			usync_net_shut(receiver->net); /* From here on accept waits for the end of the transfer, or a signal. */
+			/* From here on accept waits for the end of the transfer, or a signal. */
+			usync_net_shut(receiver->net);
 		}
 	}
 	if (ret == -ESHUTDOWN) {
@@ -207,14 +210,15 @@ static void announce(const struct receiver *receiver, const char *made)
 			host = name;
 		}
 		fprintf(out, "on the other side: " SECRETS_VARIABLE "=%s uring-sync send %sSOURCE %s%s%s:%u\n", made,
-		       opts->tls == OPTS_TLS_OFF ? "--no-tls " : "", ipv6 ? "[" : "", host != NULL ? host : "HOST", ipv6 ? "]" : "",
-		       port);
+		        opts->tls == OPTS_TLS_OFF ? "--no-tls " : "", ipv6 ? "[" : "", host != NULL ? host : "HOST",
+		        ipv6 ? "]" : "", port);
 	}
 	fflush(out);
 }
 
 /** Listen, and go on from there; SECRET, which was MADE here or not, is wiped as soon as it was used. */
-static enum cli_exit receive_all(struct report *report, const struct opts *opts, char secret[USYNC_SECRET_MAX], bool made)
+static enum cli_exit receive_all(struct report *report, const struct opts *opts, char secret[USYNC_SECRET_MAX],
+                                 bool made)
 {
 	struct usync_net_options options = USYNC_NET_OPTIONS_INIT;
 	struct receiver *receiver = calloc(1, sizeof(*receiver));

@@ -36,7 +36,8 @@ static void stop(void *payload)
 }
 
 /** Run the job over the connections to PEER. */
-static enum cli_exit transfer(struct report *report, const struct opts *opts, struct running *running, struct usync_peer *peer)
+static enum cli_exit transfer(struct report *report, const struct opts *opts, struct running *running,
+                              struct usync_peer *peer)
 {
 	struct usync_options options = run_options(report, opts);
 	struct usync_job *job;

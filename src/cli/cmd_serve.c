@@ -2,8 +2,9 @@
 /*
  * The other end of cmd_ssh.c: started by ssh, with the connection on its standard streams.
  *
- * It is told what to do by who may log in as this user, and does that with this user's rights.  Its own messages go to standard error,
- * which ssh brings to where the other one prints; so it has none about what the other one prints itself.
+ * It is told what to do by who may log in as this user, and does that with this user's rights.  Its own messages go to
+ * standard error, which ssh brings to where the other one prints; so it has none about what the other one prints
+ * itself.
  */
 #include "cli/cmd.h"
 #include "cli/order.h"
@@ -23,7 +24,9 @@ static void cancel(void *payload)
 	usync_job_cancel(payload);
 }
 
-/** "~" and "~/..." are below the home directory, as a shell would have it; the rest of what a shell does is not done. */
+/**
+ * "~" and "~/..." are below the home directory, as a shell would have it; the rest of what a shell does is not done.
+ */
 static char *expand(const char *path)
 {
 	const char *home = getenv("HOME");
@@ -117,8 +120,8 @@ static void take_files(struct opts *opts, struct opts_words *files)
 }
 
 /**
- * Read the order as a command line: ARGV, to be freed after OPTS.  It is not WORDS itself, for parsing moves operands to the front and so
- * leaves some words in it twice and others not at all.
+ * Read the order as a command line: ARGV, to be freed after OPTS.  It is not WORDS itself, for parsing moves operands
+ * to the front and so leaves some words in it twice and others not at all.
  */
 static int read_order(struct opts *opts, struct opts_words *words, struct opts_words *files, char ***argv)
 {
@@ -132,7 +135,8 @@ static int read_order(struct opts *opts, struct opts_words *words, struct opts_w
 		ret = *argv != NULL ? 0 : -ENOMEM;
 	}
 	if (ret < 0) {
-		fprintf(stderr, "uring-sync: serve: %s\n", ret == -EPROTO ? "this verb is for the other end of ssh only" : strerror(-ret));
+		fprintf(stderr, "uring-sync: serve: %s\n",
+		        ret == -EPROTO ? "this verb is for the other end of ssh only" : strerror(-ret));
 		return ret;
 	}
 	for (size_t i = 0; i < words->nr; i++) {

@@ -4,8 +4,8 @@
  *
  *	uring-sync ── pipe ── ssh ── network ── sshd ── pipe ── uring-sync serve
  *
- * The other one greets, is told what to do (order.h), and from then on it is a transfer like any other.  ssh keeps strangers away, so no secret
- * is needed; what it prints itself, it prints where this program does.
+ * The other one greets, is told what to do (order.h), and from then on it is a transfer like any other.  ssh keeps
+ * strangers away, so no secret is needed; what it prints itself, it prints where this program does.
  */
 #include "base/quote.h"
 #include "base/us.h"
@@ -30,7 +30,9 @@
 /** The words of --rsh, and those behind them. */
 #define WORDS_MAX 64
 
-/** Where nothing came of it: the time for ssh to end by itself, and again when told to; how often that is looked for. */
+/**
+ * Where nothing came of it: the time for ssh to end by itself, and again when told to; how often that is looked for.
+ */
 #define GRACE_MS 3000u
 #define LOOK_MS 20u
 
@@ -143,7 +145,8 @@ static enum cli_exit start(struct session *session)
 		nr = -ENOMEM;
 	}
 	if (nr < 0) {
-		status = fail(session, nr == -EINVAL ? "--rsh is no command:" : strerror(-nr), nr == -EINVAL ? rsh : "");
+		status =
+			fail(session, nr == -EINVAL ? "--rsh is no command:" : strerror(-nr), nr == -EINVAL ? rsh : "");
 	} else {
 		words[nr] = session->host;
 		words[nr + 1] = command;
@@ -152,7 +155,8 @@ static enum cli_exit start(struct session *session)
 		if (nr < 0) {
 			char text[128];
 
-			snprintf(text, sizeof(text), "the program that reaches it can't be started: %s:", strerror(-nr));
+			snprintf(text, sizeof(text),
+			         "the program that reaches it can't be started: %s:", strerror(-nr));
 			status = fail(session, text, words[0]);
 		}
 	}
@@ -226,7 +230,8 @@ static enum cli_exit explain(struct session *session, int error, const char *oth
 		return fail(session, "there is no uring-sync that can be run (--remote-path says where one is):",
 		            session->opts->remote_path != NULL ? session->opts->remote_path : "uring-sync");
 	default:
-		snprintf(text, sizeof(text), "what was started there is no uring-sync of this version (%s); its exit status is %d",
+		snprintf(text, sizeof(text),
+		         "what was started there is no uring-sync of this version (%s); its exit status is %d",
 		         usync_version(), status);
 		return fail(session, text, "");
 	}
@@ -247,7 +252,8 @@ static enum cli_exit greet(struct session *session)
 		char text[128];
 
 		reap(session, false);
-		snprintf(text, sizeof(text), "uring-sync is version %.40s there, and %s here", version, usync_version());
+		snprintf(text, sizeof(text), "uring-sync is version %.40s there, and %s here", version,
+		         usync_version());
 		return fail(session, text, "");
 	}
 	return CLI_EXIT_OK;
@@ -354,7 +360,8 @@ static enum cli_exit run(struct session *session, const char *const *paths, size
 	if (status == CLI_EXIT_OK) {
 		ret = give_order(session, paths, nr);
 		status = ret < 0 ? fail(session, strerror(-ret), "") : transfer(session);
-		other = reap(session, status == CLI_EXIT_OK || (status >= CLI_EXIT_PARTIAL && status <= CLI_EXIT_MAX_DELETE));
+		other = reap(session,
+		             status == CLI_EXIT_OK || (status >= CLI_EXIT_PARTIAL && status <= CLI_EXIT_MAX_DELETE));
 		/* What failed over there alone: its entries, which it has told of. */
 		if (status == CLI_EXIT_OK && other >= CLI_EXIT_PARTIAL && other <= CLI_EXIT_MAX_DELETE) {
 			status = (enum cli_exit)other;
@@ -367,7 +374,8 @@ static enum cli_exit run(struct session *session, const char *const *paths, size
 enum cli_exit cmd_ssh(const struct opts *opts)
 {
 	struct report report;
-	struct session session = {.opts = opts, .report = &report, .to = -1, .from = -1, .sends = remote_is(opts->destination)};
+	struct session session = {
+		.opts = opts, .report = &report, .to = -1, .from = -1, .sends = remote_is(opts->destination)};
 	enum cli_exit status = run_open(&report, opts);
 	size_t nr = session.sends ? 1 : opts->nr_sources;
 	const char **paths = calloc(nr, sizeof(*paths));

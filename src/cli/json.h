@@ -3,8 +3,8 @@
  * @file json.h
  * The output of --json: one object a line (RFC 8259), in ASCII, so that it may go anywhere.
  *
- * A text that is not UTF-8 has no place in JSON: instead of "path" there is then "path_base64" (RFC 4648), of its bytes;
- * the same for every other text.
+ * A text that is not UTF-8 has no place in JSON: instead of "path" there is then "path_base64" (RFC 4648), of its
+ * bytes; the same for every other text.
  */
 #ifndef US_CLI_JSON_H
 #define US_CLI_JSON_H

@@ -172,8 +172,8 @@ void lines_latencies(FILE *out, const struct usync_latency *latencies, size_t nr
 	for (size_t i = 0; i < nr; i++) {
 		const struct usync_latency *latency = &latencies[i];
 
-		fprintf(out, "Latency of %s %s: median %.3f ms, 99%% %.3f ms (%" PRIu64 " measured), %s\n", latency->side,
-		        latency->call, (double)latency->median_ns / 1e6, (double)latency->tail_ns / 1e6,
+		fprintf(out, "Latency of %s %s: median %.3f ms, 99%% %.3f ms (%" PRIu64 " measured), %s\n",
+		        latency->side, latency->call, (double)latency->median_ns / 1e6, (double)latency->tail_ns / 1e6,
 		        latency->measured, latency->is_async ? "async" : "inline");
 	}
 }

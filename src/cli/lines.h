@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file lines.h
- * What is said of an event, of the end and of the counts, in one line each, without what goes before it ("uring-sync: ",
- * the time).  Control characters in names are escaped, so that no file's name can command a terminal.
+ * What is said of an event, of the end and of the counts, in one line each, without what goes before it ("uring-sync:
+ * ", the time).  Control characters in names are escaped, so that no file's name can command a terminal.
  */
 #ifndef US_CLI_LINES_H
 #define US_CLI_LINES_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file log.h
- * The file of --log-file: a line for each event and for the end, each with the time and the process, as rsync writes it.
- * Calls may come from any thread, one at a time.
+ * The file of --log-file: a line for each event and for the end, each with the time and the process, as rsync writes
+ * it.  Calls may come from any thread, one at a time.
  */
 #ifndef US_CLI_LOG_H
 #define US_CLI_LOG_H

@@ -60,8 +60,8 @@ static int value_error(FILE *err, const struct option_def *def, const char *valu
 }
 
 /**
- * Describe an option that does not exist: LENGTH bytes of SPELLING are shown, a guess is made from NAME.  A value, which may be a secret, is
- * no part of either.
+ * Describe an option that does not exist: LENGTH bytes of SPELLING are shown, a guess is made from NAME.  A value,
+ * which may be a secret, is no part of either.
  */
 static int unknown_option(FILE *err, const char *spelling, size_t length, const char *name)
 {
@@ -183,7 +183,8 @@ static int store(struct parser *parser, const struct option_def *def, const char
 		break;
 	case KIND_REFERENCE:
 		if (parser->opts->job.nr_link_dests == USYNC_LINK_DESTS_MAX) {
-			fprintf(parser->err, "uring-sync: --%s: may be given %u times\n", def->name, USYNC_LINK_DESTS_MAX);
+			fprintf(parser->err, "uring-sync: --%s: may be given %u times\n", def->name,
+			        USYNC_LINK_DESTS_MAX);
 			return usage_error(parser->err);
 		}
 		parser->opts->link_dests[parser->opts->job.nr_link_dests++] = value;
@@ -342,9 +343,11 @@ static int finish(struct parser *parser)
 /** The verb that a first word is. */
 static enum opts_verb verb_of(const char *word)
 {
-	static const char *const verbs[] = {
-		[OPTS_VERB_VERIFY] = "verify", [OPTS_VERB_SEND] = "send", [OPTS_VERB_RECV] = "recv", [OPTS_VERB_KEYGEN] = "keygen",
-		[OPTS_VERB_SERVE] = "serve"};
+	static const char *const verbs[] = {[OPTS_VERB_VERIFY] = "verify",
+	                                    [OPTS_VERB_SEND] = "send",
+	                                    [OPTS_VERB_RECV] = "recv",
+	                                    [OPTS_VERB_KEYGEN] = "keygen",
+	                                    [OPTS_VERB_SERVE] = "serve"};
 
 	for (unsigned int i = 0; i < us_array_size(verbs); i++) {
 		if (verbs[i] != NULL && strcmp(verbs[i], word) == 0) {

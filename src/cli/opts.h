@@ -92,8 +92,8 @@ struct opts {
 };
 
 /**
- * Read a command line.  The first word may be a verb.  Options and operands may be mixed; "--" ends the options; a "-" alone is an
- * operand.  Of options that contradict each other the last one counts.  Reading ends at the first
+ * Read a command line.  The first word may be a verb.  Options and operands may be mixed; "--" ends the options; a
+ * "-" alone is an operand.  Of options that contradict each other the last one counts.  Reading ends at the first
  * --help or --version.
  *
  * @param[out] opts  Valid until argv is changed.
@@ -105,8 +105,8 @@ struct opts {
 int opts_parse(struct opts *opts, int argc, char **argv, FILE *err);
 
 /**
- * The same for a command line that came from another machine (order.h): its verb is send or recv, and its operands are the sources alone, or
- * the destination.
+ * The same for a command line that came from another machine (order.h): its verb is send or recv, and its operands are
+ * the sources alone, or the destination.
  */
 int opts_parse_served(struct opts *opts, int argc, char **argv, FILE *err);
 

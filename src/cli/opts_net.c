@@ -198,7 +198,8 @@ static int find_remote(struct opts *opts, FILE *err)
 		return remote_error(err, opts->destination, "some sources are on another machine, and some are here");
 	}
 	if (nr > 0 && opts->verb == OPTS_VERB_VERIFY) {
-		return remote_error(err, opts->destination, "verify compares on one machine; --checksum --dry-run does between two");
+		return remote_error(err, opts->destination,
+		                    "verify compares on one machine; --checksum --dry-run does between two");
 	}
 	if (nr > 0) {
 		opts->verb = OPTS_VERB_SSH;
@@ -246,11 +247,13 @@ int opts_check_net(struct opts *opts, FILE *err)
 		return -EINVAL;
 	}
 	if (opts->job.checksum_file != NULL && opts->max_clients > 1) {
-		fputs("uring-sync: --checksum-file and --max-clients contradict each other: it is written anew by each transfer\n", err);
+		fputs("uring-sync: --checksum-file and --max-clients contradict each other: it is written anew by each transfer\n",
+		      err);
 		return -EINVAL;
 	}
 	if (opts->job.sockets == USYNC_SOCKETS_RING && opts->job.io == USYNC_IO_SYNC) {
-		fputs("uring-sync: --uring and --io=sync contradict each other: the ring is the one that files have\n", err);
+		fputs("uring-sync: --uring and --io=sync contradict each other: the ring is the one that files have\n",
+		      err);
 		return -EINVAL;
 	}
 	if (opts->tls == OPTS_TLS_OFF && opts->ktls == USYNC_KTLS_ON) {
@@ -258,7 +261,8 @@ int opts_check_net(struct opts *opts, FILE *err)
 		return -EINVAL;
 	}
 	if (opts->verb == OPTS_VERB_SEND && opts->job.jobs > USYNC_CONNECTIONS_MAX) {
-		fprintf(err, "uring-sync: --jobs: send: that many connections: a number from 1 to %u\n", USYNC_CONNECTIONS_MAX);
+		fprintf(err, "uring-sync: --jobs: send: that many connections: a number from 1 to %u\n",
+		        USYNC_CONNECTIONS_MAX);
 		return -EINVAL;
 	}
 	return opts->verb == OPTS_VERB_SEND || opts->verb == OPTS_VERB_RECV ? read_address(opts, err) : 0;

@@ -19,10 +19,18 @@ int opts_parse_address(struct opts_address *address, const char *text, bool list
 
 void opts_free_address(struct opts_address *address);
 
-/** Copy a secret that was given as a value, and wipe it where it stands.  @return 0, -EINVAL for an empty one, or -ENOMEM. */
+/**
+ * Copy a secret that was given as a value, and wipe it where it stands.
+ *
+ * @return 0, -EINVAL for an empty one, or -ENOMEM.
+ */
 int opts_store_secret(struct opts *opts, const char *value);
 
-/** See that the options fit the verb, and read the address.  @return 0, or -EINVAL after a mistake was described on ERR. */
+/**
+ * See that the options fit the verb, and read the address.
+ *
+ * @return 0, or -EINVAL after a mistake was described on ERR.
+ */
 int opts_check_net(struct opts *opts, FILE *err);
 
 /** Wipe and free what these allocated. */

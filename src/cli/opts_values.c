@@ -325,8 +325,10 @@ static int check_sharing(const struct usync_options *job, FILE *err)
 		return -EINVAL;
 	}
 	if (shares && job->sparse != USYNC_SPARSE_AUTO) {
-		fprintf(err, "uring-sync: %s and --sparse=%s contradict each other: what shares the "
-		             "source's blocks has its holes\n", what, job->sparse == USYNC_SPARSE_ALWAYS ? "always" : "never");
+		fprintf(err,
+		        "uring-sync: %s and --sparse=%s contradict each other: what shares the "
+		        "source's blocks has its holes\n",
+		        what, job->sparse == USYNC_SPARSE_ALWAYS ? "always" : "never");
 		return -EINVAL;
 	}
 	if (shares && (job->verify || job->checksum_file != NULL)) {

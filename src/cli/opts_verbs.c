@@ -47,7 +47,8 @@ static int refuse(const struct opts *opts, const struct option_def *def, FILE *e
 	} else {
 		const char *other = opts->verb == OPTS_VERB_RECV ? "the sender" : "the receiver";
 
-		fprintf(err, "uring-sync: --%s is for %s only\n", def->name, is_for_copies ? other : place_of(def->verbs));
+		fprintf(err, "uring-sync: --%s is for %s only\n", def->name,
+		        is_for_copies ? other : place_of(def->verbs));
 	}
 	return -EINVAL;
 }

@@ -11,7 +11,8 @@
 #include <stdio.h>
 
 /**
- * Describe the first option, by the table's order, that OPTS has and its verb does not take: it would be without effect.
+ * Describe the first option, by the table's order, that OPTS has and its verb does not take: it would be without
+ * effect.
  *
  * @return 0 when there is none, or -EINVAL after it was described.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The option table tells where each option's value is, so a value that is not 0 is put into words by the same table that it was read
- * by.  Lists (attributes, patterns, owners, earlier copies) have their own.
+ * The option table tells where each option's value is, so a value that is not 0 is put into words by the same table
+ * that it was read by.  Lists (attributes, patterns, owners, earlier copies) have their own.
  */
 #include "cli/opts_words.h"
 
@@ -124,8 +124,9 @@ static int add_keep(struct opts_words *words, const char *option, uint32_t bits)
 		const char *name;
 		uint32_t bit;
 	} names[] = {
-		{"mode", USYNC_KEEP_MODE},   {"times", USYNC_KEEP_TIMES}, {"atime", USYNC_KEEP_ATIME}, {"owner", USYNC_KEEP_OWNER},
-		{"xattr", USYNC_KEEP_XATTR}, {"acl", USYNC_KEEP_ACL},     {"links", USYNC_KEEP_LINKS},
+		{"mode", USYNC_KEEP_MODE},   {"times", USYNC_KEEP_TIMES}, {"atime", USYNC_KEEP_ATIME},
+		{"owner", USYNC_KEEP_OWNER}, {"xattr", USYNC_KEEP_XATTR}, {"acl", USYNC_KEEP_ACL},
+		{"links", USYNC_KEEP_LINKS},
 	};
 	int ret = 0;
 
@@ -165,7 +166,8 @@ static int add_lists(struct opts_words *words, const struct opts *opts, bool rec
 		ret = opts_words_add(words, "--chown=:%" PRIu32, job->chown_gid);
 	}
 	for (size_t i = 0; i < job->nr_filters && ret == 0; i++) {
-		ret = opts_words_add(words, "--%s=%s", opts->filters[i].include ? "include" : "exclude", opts->filters[i].pattern);
+		ret = opts_words_add(words, "--%s=%s", opts->filters[i].include ? "include" : "exclude",
+		                     opts->filters[i].pattern);
 	}
 	for (size_t i = 0; receiver && i < job->nr_link_dests && ret == 0; i++) {
 		ret = opts_words_add(words, "--link-dest=%s", opts->link_dests[i]);

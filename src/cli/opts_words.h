@@ -19,8 +19,8 @@ struct opts_words {
 int opts_words_add(struct opts_words *words, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /**
- * Add options that mean what OPTS says of the copy itself: not what is printed, not the files of this machine, nothing of the
- * network.  The names of --files-from are not among them.
+ * Add options that mean what OPTS says of the copy itself: not what is printed, not the files of this machine, nothing
+ * of the network.  The names of --files-from are not among them.
  *
  * @param receiver  For the side that receives; else without what only that one takes.
  * @return 0 or -ENOMEM.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file outputs.h
- * The files that a receiver is to write beside the copy.  They are opened by each transfer, the first of which may be hours away: whether they
- * can be is seen before that.
+ * The files that a receiver is to write beside the copy.  They are opened by each transfer, the first of which may be
+ * hours away: whether they can be is seen before that.
  */
 #ifndef US_CLI_OUTPUTS_H
 #define US_CLI_OUTPUTS_H

@@ -22,7 +22,8 @@ bool remote_is(const char *operand);
 int remote_parse(struct remote *remote, const char *operand, const char **why);
 
 /**
- * Split the COMMAND of --rsh into words at blanks; in single or double quotes, and behind a backslash, blanks stand for themselves.
+ * Split the COMMAND of --rsh into words at blanks; in single or double quotes, and behind a backslash, blanks stand for
+ * themselves.
  *
  * @param[out] words  MAX pointers, NULL behind the last; they lead into COPY, which has room for COMMAND.
  * @return how many, or -EINVAL for too many, none, or a quote that does not end.

@@ -83,7 +83,8 @@ static void print_json(struct report *report, const struct usync_event *event)
 {
 	bool is_change = event->type == USYNC_EVENT_COPIED || event->type == USYNC_EVENT_DELETED;
 
-	if ((is_change && !report->itemize && !report->verbose) || (event->type == USYNC_EVENT_NOTE && !report->verbose)) {
+	if ((is_change && !report->itemize && !report->verbose) ||
+	    (event->type == USYNC_EVENT_NOTE && !report->verbose)) {
 		return;
 	}
 	errno = 0;

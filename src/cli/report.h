@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file report.h
- * Everything that a copy prints: failures and notes on stderr, names and the summary on stdout; and what goes to the files
- * that were asked for.
+ * Everything that a copy prints: failures and notes on stderr, names and the summary on stdout; and what goes to the
+ * files that were asked for.
  */
 #ifndef US_CLI_REPORT_H
 #define US_CLI_REPORT_H
@@ -35,7 +35,8 @@ struct report {
 	bool json;    /**< On out stand objects, one a line, and nothing else. */
 	bool shows;   /**< Show how far it is, each second. */
 	struct bar bar; /**< With shows: where. */
-	pthread_mutex_t lock; /**< Held for each message: events come from the job's threads, progress from one of ours. */
+	pthread_mutex_t lock; /**< Held for each message: events come from the job's threads, progress from one of
+	                           ours. */
 };
 
 /** Print one event.  A usync_event_fn; PAYLOAD is the struct report. */
@@ -51,7 +52,8 @@ void report_status(struct report *report, const struct usync_stats *stats);
 void report_fatal(struct report *report, const char *text, int error);
 
 /** Print how JOB ended. */
-void report_end(struct report *report, const struct usync_job *job, const struct usync_stats *stats, enum lines_end end);
+void report_end(struct report *report, const struct usync_job *job, const struct usync_stats *stats,
+                enum lines_end end);
 
 /**
  * Flush what was printed to out and say so on err when any of it was lost.

@@ -120,13 +120,14 @@ enum cli_exit run_open(struct report *report, const struct opts *opts)
 		.out = stdout,
 		.err = stderr,
 		.verbose = opts->verbose,
-		.itemize = opts->itemize || (opts->job.dry_run && !opts->quiet && (!opts->verbose || opts->verb == OPTS_VERB_VERIFY)),
+		.itemize = opts->itemize ||
+	                   (opts->job.dry_run && !opts->quiet && (!opts->verbose || opts->verb == OPTS_VERB_VERIFY)),
 		.job = kind_of_job(opts),
 		.stats = opts->stats,
 		.quiet = opts->quiet,
 		.json = opts->json,
 		.shows = opts->progress == OPTS_PROGRESS_ALWAYS ||
-		         (opts->progress == OPTS_PROGRESS_AUTO && isatty(STDERR_FILENO)),
+	                 (opts->progress == OPTS_PROGRESS_AUTO && isatty(STDERR_FILENO)),
 		.bar = {.out = stderr, .is_terminal = isatty(STDERR_FILENO)},
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
@@ -149,7 +150,8 @@ struct usync_options run_options(struct report *report, const struct opts *opts)
 {
 	struct usync_options options = opts->job;
 
-	options.report_copied = report->verbose || report->itemize || report->log != NULL || report->job == LINES_VERIFY;
+	options.report_copied =
+		report->verbose || report->itemize || report->log != NULL || report->job == LINES_VERIFY;
 	options.event = report_event;
 	options.payload = report;
 	return options;

@@ -12,7 +12,11 @@
 
 #include <pthread.h>
 
-/** Set REPORT up as OPTS asks, and open its files.  run_close() is needed also when that failed. @return CLI_EXIT_OK or _STOPPED. */
+/**
+ * Set REPORT up as OPTS asks, and open its files.  run_close() is needed also when that failed.
+ *
+ * @return CLI_EXIT_OK or _STOPPED.
+ */
 enum cli_exit run_open(struct report *report, const struct opts *opts);
 
 /** The job's options that go with that. */
@@ -26,7 +30,11 @@ struct usync_options run_options(struct report *report, const struct opts *opts)
  */
 enum cli_exit run_job(struct report *report, struct usync_job *job, pthread_mutex_t *lock);
 
-/** Close the files and flush what was printed: what they lack is told, for someone relies on them. @return STATUS, or _STOPPED. */
+/**
+ * Close the files and flush what was printed: what they lack is told, for someone relies on them.
+ *
+ * @return STATUS, or _STOPPED.
+ */
 enum cli_exit run_close(struct report *report, const struct opts *opts, enum cli_exit status);
 
 /** Say what is wrong with the file PATH, which OPTION asks for: a negative errno.  @return CLI_EXIT_STOPPED. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file sandbox.h
- * A receiver's sandbox: nothing is in reach of what a sender might make of this process but the destination, and what options name.
+ * A receiver's sandbox: nothing is in reach of what a sender might make of this process but the destination, and what
+ * options name.
  */
 #ifndef US_CLI_SANDBOX_H
 #define US_CLI_SANDBOX_H

@@ -8,7 +8,10 @@
 
 struct watch;
 
-/** Let SIGPIPE and SIGXFSZ be errors of the writes that caused them: EPIPE, and EFBIG where a file would be longer than it may be. */
+/**
+ * Let SIGPIPE and SIGXFSZ be errors of the writes that caused them: EPIPE, and EFBIG where a file would be longer than
+ * it may be.
+ */
 void signals_ignore_write(void);
 
 /** What a signal stops. */

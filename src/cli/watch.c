@@ -36,7 +36,8 @@ static void *run(void *arg)
 			report_status(watch->report, &stats);
 		}
 		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (watch->ticks && (now.tv_sec > next.tv_sec || (now.tv_sec == next.tv_sec && now.tv_nsec >= next.tv_nsec))) {
+		if (watch->ticks &&
+		    (now.tv_sec > next.tv_sec || (now.tv_sec == next.tv_sec && now.tv_nsec >= next.tv_nsec))) {
 			report_progress(watch->report, &stats, &before);
 			before = stats;
 			next.tv_sec = now.tv_sec + 1;

@@ -16,8 +16,8 @@ struct usync_job;
 bool us_backup_is_one(const struct usync_job *job, const char *name);
 
 /**
- * Give what NAME in the destination of DIR stands for its backup's name too, so that there is no moment without a NAME.  Where the file
- * system has no hard links, it is moved there.
+ * Give what NAME in the destination of DIR stands for its backup's name too, so that there is no moment without a
+ * NAME.  Where the file system has no hard links, it is moved there.
  *
  * @return 0, also when there is nothing of that name; 1 when it was moved; or a negative errno.
  */

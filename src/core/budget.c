@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Descriptors: each worker needs its ring, two for each file (four with a pipe), and one a side for each directory
- * that it reads, makes, or is about to open.  What is left keeps directories open that will be used again, and then files
- * that wait to be read (gather.h).
+ * that it reads, makes, or is about to open.  What is left keeps directories open that will be used again, and then
+ * files that wait to be read (gather.h).
  */
 #include "core/budget.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The way is lowered in the middle of a file, too: a short transfer leads direct I/O to an odd place, and the rest goes through the cache. */
+/*
+ * The way is lowered in the middle of a file, too: a short transfer leads direct I/O to an odd place, and the rest goes
+ * through the cache.
+ */
 #include "core/bypass.h"
 
 #include "base/fault.h"

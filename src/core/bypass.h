@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file bypass.h
- * Reads and writes of one descriptor that go by the page cache, which belongs to what the user works with: RWF_DONTCACHE where the
- * kernel has it (Linux 6.14, ext4, XFS, Btrfs), else direct I/O where the file says that it can be done, else the pages are dropped
- * afterwards.
+ * Reads and writes of one descriptor that go by the page cache, which belongs to what the user works with:
+ * RWF_DONTCACHE where the kernel has it (Linux 6.14, ext4, XFS, Btrfs), else direct I/O where the file says that it can
+ * be done, else the pages are dropped afterwards.
  */
 #ifndef US_CORE_BYPASS_H
 #define US_CORE_BYPASS_H
@@ -47,7 +47,10 @@ struct us_bypass {
 /** For FD, which stays the caller's. */
 void us_bypass_init(struct us_bypass *bypass, int fd);
 
-/** Leave the descriptor as it was: while it is open, and no one makes calls any more.  What the way was can still be asked. */
+/**
+ * Leave the descriptor as it was: while it is open, and no one makes calls any more.  What the way was can still be
+ * asked.
+ */
 void us_bypass_restore(struct us_bypass *bypass);
 
 /** No one may use BYPASS any more.  The descriptor may be closed, and its number be another file's. */

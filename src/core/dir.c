@@ -94,7 +94,10 @@ static void prepend(char **end, const char *part, size_t length, bool slash)
 	memcpy(*end, part, length);
 }
 
-/** The path of NAME (NULL: of DIR itself) in DIR, from TOP (NULL: with the root's own name) on.  To be freed; NULL without memory. */
+/**
+ * The path of NAME (NULL: of DIR itself) in DIR, from TOP (NULL: with the root's own name) on.  To be freed; NULL
+ * without memory.
+ */
 static char *path_from(const struct us_dir *top, const struct us_dir *dir, const char *name, enum us_side side)
 {
 	size_t total = 1 + (name != NULL ? strlen(name) : 0);

@@ -68,7 +68,8 @@ struct us_dir {
 	uint32_t dst_changes;    /**< How the destination differed when it was opened: USYNC_CHANGE_ bits. */
 	atomic_uint_least16_t dst_mode; /**< The destination's permission bits, as last known. */
 	uint16_t dst_name;       /**< Offset in name[] of its name in the destination. */
-	atomic_bool held;        /**< It is told by a lock on its destination that this run has temporary files there. */
+	atomic_bool held;        /**< It is told by a lock on its destination that this run has temporary files
+	                              there. */
 	bool is_open;            /**< Holds its descriptors.  Guarded by the cache's lock. */
 	bool opened;             /**< Was open once; the end has something to set. */
 	bool dst_new;            /**< Made by this job: holds nothing that this job did not make. */

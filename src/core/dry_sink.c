@@ -153,7 +153,8 @@ static void compare_xattrs(const struct us_worker *worker, struct us_file *file,
 	struct us_handle handle = {.fd = file->dir->fd[US_SRC], .name = file->name};
 	unsigned int kinds = worker->job->keep.xattr_kinds;
 
-	if (kinds != 0 && handle.fd >= 0 && file->xattrs == NULL && us_xattrs_read(&handle, kinds, &file->xattrs) == 0) {
+	if (kinds != 0 && handle.fd >= 0 && file->xattrs == NULL &&
+	    us_xattrs_read(&handle, kinds, &file->xattrs) == 0) {
 		(void)us_local_xattr_changes(worker, file, file->dir->fd[US_DST], changes);
 	}
 }

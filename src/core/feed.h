@@ -74,8 +74,9 @@ void us_feed_end(struct us_feed *feed);
 bool us_feed_is_wanting(const struct us_feed *feed);
 
 /**
- * For a worker that can't sleep in us_feed_next(), for it has other things to wait for: from now on the descriptor that is returned polls as
- * readable when there may be a task, or the end has come.  Until us_feed_unwatch() the worker counts as one that sleeps.
+ * For a worker that can't sleep in us_feed_next(), for it has other things to wait for: from now on the descriptor that
+ * is returned polls as readable when there may be a task, or the end has come.  Until us_feed_unwatch() the worker
+ * counts as one that sleeps.
  *
  * @return -1 when there is a task, or the end has come, already, or there is no such descriptor.
  */

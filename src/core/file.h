@@ -75,9 +75,11 @@ struct us_file {
 	bool eof;         /**< They are the last. */
 	bool sizeless;    /**< It holds more than its size says, as files of /proc do: read to its end. */
 	bool clone;       /**< Its contents are src_fd's blocks, if the sink can share them; else more() reads them. */
-	bool clone_rest;  /**< The same of all from offset on, in ranges: a part is there already, or the whole was refused. */
+	bool clone_rest;  /**< The same of all from offset on, in ranges: a part is there already, or the whole was
+	                       refused. */
 	bool clone_refused; /**< Not the whole of it, at least. */
-	struct us_large *large; /**< Its contents are copied from src_fd in ranges (large.h), or NULL; freed by the sink. */
+	struct us_large *large; /**< Its contents are copied from src_fd in ranges (large.h), or NULL; freed by the
+	                             sink. */
 	int src_error;    /**< With that, or shares: src_fd could not be read. */
 	bool shares;      /**< With a link: its contents are sent from src_fd in ranges, and the sink sees to that. */
 	enum us_method method; /**< How what is there came there, by the sink's account. */

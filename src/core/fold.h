@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file fold.h
- * Names of one directory that differ in case alone, and destinations to which they are one name: exFAT, NTFS, SMB, a directory
- * of ext4 with casefold.  There the second would take the first one's place, and both would count as copied.
+ * Names of one directory that differ in case alone, and destinations to which they are one name: exFAT, NTFS, SMB, a
+ * directory of ext4 with casefold.  There the second would take the first one's place, and both would count as
+ * copied.
  *
  * Whether a destination is such a one is asked only when two such names are met.  Only ASCII letters are looked at.
  */
@@ -35,14 +36,18 @@ void us_fold_begin(struct us_fold *fold);
 /**
  * Remember NAME as REF.  Of very many names the first ones are forgotten.
  *
- * @return true when there may be one that differs in case alone: then TWIN is its REF.  Hold the two against each other.
+ * @return true when there may be one that differs in case alone: then TWIN is its REF.  Hold the two against each
+ *         other.
  */
 bool us_fold_meet(struct us_fold *fold, const char *name, uint32_t ref, uint32_t *twin);
 
 /** True when the two are different names, in ASCII letters' case alone. */
 bool us_fold_is_pair(const char *name, const char *other);
 
-/** True when such a pair is one name in the destination of DIR, which is pinned.  A file may be made there, and removed. */
+/**
+ * True when such a pair is one name in the destination of DIR, which is pinned.  A file may be made there, and
+ * removed.
+ */
 bool us_fold_is_one(struct us_worker *worker, struct us_dir *dir, const char *name, const char *other);
 
 #endif /* US_CORE_FOLD_H */

@@ -107,7 +107,8 @@ bool us_gather_add(struct us_worker *worker, struct us_file *file)
 	file->was_gathered = true;
 	file->is_gathered = true;
 	gather->files[gather->nr++] = (struct us_gathered){where, file};
-	gather->full = gather->nr == gather->max || (gather->listing != file->slice->listing && is_enough(gather, file));
+	gather->full =
+		gather->nr == gather->max || (gather->listing != file->slice->listing && is_enough(gather, file));
 	gather->listing = file->slice->listing;
 	return true;
 }

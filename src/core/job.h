@@ -100,7 +100,8 @@ struct usync_job {
 	pthread_mutex_t mark_lock;
 	atomic_bool marked;          /**< It is announced that there may be temporary files. */
 	struct us_identity mark;     /**< What announces it (leftovers.h); ino 0: nothing. */
-	atomic_bool has_left;        /**< A temporary file could not be removed, or the source has the mark's name: the mark stays. */
+	atomic_bool has_left;        /**< A temporary file could not be removed, or the source has the mark's name: the
+	                                  mark stays. */
 	int mark_error;              /**< Why it is not known which file the mark is, or 0. */
 	int temp_fd;                 /**< Where temporary names go; -1: beside what they are for. */
 	atomic_bool temp_held;       /**< It is told there that this run has some (tempname.h). */
@@ -114,7 +115,8 @@ struct usync_job {
 	pthread_mutex_t order_lock;
 	struct us_order *orders;    /**< One for each file system of the source; guarded by order_lock. */
 	struct us_feed *feed;
-	bool report_there;          /**< What is copied and deleted is for the other side of a link, not for this user. */
+	bool report_there;          /**< What is copied and deleted is for the other side of a link, not for this
+	                                 user. */
 
 	/* Written once a directory, and so not beside what is read once a file, before and after. */
 	struct us_dircache dirs __attribute__((aligned(64)));
@@ -133,10 +135,13 @@ struct usync_job {
 	                                                                     nr_made tells so. */
 	atomic_uint nr_made;        /**< Workers that were made so far. */
 	struct us_tune *tune;       /**< NULL: what goes to the ring is settled (tune.h). */
-	atomic_uint async_kinds[US_OP_SIDES]; /**< US_OP_BIT of the kinds that are slow, and go to the ring therefore. */
-	atomic_bool is_far[US_OP_SIDES]; /**< Calls there are answered by a server or another process (order.h), as is known so far. */
+	atomic_uint async_kinds[US_OP_SIDES]; /**< US_OP_BIT of the kinds that are slow, and go to the ring
+	                                           therefore. */
+	atomic_bool is_far[US_OP_SIDES]; /**< Calls there are answered by a server or another process (order.h), as is
+	                                      known so far. */
 	atomic_bool narrow;         /**< Calls are slow: few files for each worker, so that there are some for all. */
-	atomic_uint max_sharers;    /**< With narrow: workers that share a directory, so that there are some for each. */
+	atomic_uint max_sharers;    /**< With narrow: workers that share a directory, so that there are some for
+	                                 each. */
 	struct us_dir *root;        /**< Freed by the worker that completes it. */
 
 	struct us_lack lacks[US_LACK_NR];

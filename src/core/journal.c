@@ -110,7 +110,8 @@ int us_journal_part(struct us_journal *journal, const struct us_journal_part *pa
 		.slack_kib = (uint32_t)us_min((part->slack + 1023) / 1024, (uint64_t)UINT32_MAX),
 	};
 
-	return append(journal, part->slack > 0 ? US_JOURNAL_RANGED : US_JOURNAL_PART, &record, sizeof(record), part->path, strlen(part->path));
+	return append(journal, part->slack > 0 ? US_JOURNAL_RANGED : US_JOURNAL_PART, &record, sizeof(record),
+	              part->path, strlen(part->path));
 }
 
 int us_journal_end(struct us_journal *journal)

@@ -29,8 +29,10 @@ struct us_journal_part {
 	struct us_identity identity; /**< Of what holds its bytes. */
 	uint64_t born;               /**< When that was made, in ns, for inode numbers are used again; 0: not known. */
 	uint64_t offset;             /**< Bytes of it that are on the disk for certain. */
-	char *path;                  /**< What holds its bytes, from the root of the destination or the temporary directory. */
-	uint64_t slack;              /**< So many bytes before its end may not have been written, though those behind them were. */
+	char *path;                  /**< What holds its bytes, from the root of the destination or the temporary
+	                                  directory. */
+	uint64_t slack;              /**< So many bytes before its end may not have been written, though those behind
+	                                  them were. */
 	bool elsewhere;              /**< It is from the temporary directory. */
 	bool taken;                  /**< The reader's own: it has been gone on with. */
 };
@@ -79,8 +81,8 @@ struct us_journal {
 };
 
 /**
- * Open JOB's journal, made if missing, for the copy that HEAD describes, and lock it (flock(2)).  One that has ended, or
- * holds nothing, is begun anew.
+ * Open JOB's journal, made if missing, for the copy that HEAD describes, and lock it (flock(2)).  One that has ended,
+ * or holds nothing, is begun anew.
  *
  * @param[out] content  What it tells of the copy so far; to be freed, also after an error.
  * @return 0, an enum us_journal_error, or a negative errno: -ECANCELED when JOB was to stop before.

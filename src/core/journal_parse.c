@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading a journal.  Nothing in it is believed before its sum was found right, and no length before it was held against
- * what there is: the file may be anything.
+ * Reading a journal.  Nothing in it is believed before its sum was found right, and no length before it was held
+ * against what there is: the file may be anything.
  */
 #include "core/journal.h"
 

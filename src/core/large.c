@@ -6,12 +6,12 @@
  *	         low                    next              size
  *
  * Ranges are handed out in order under the lock, one lock for each 32 MiB; all between is done without it.  Each begins
- * and ends at a multiple of US_BYPASS_ALIGN, so that no page belongs to two of them, and is copied by one worker from its
- * start to its end.
+ * and ends at a multiple of US_BYPASS_ALIGN, so that no page belongs to two of them, and is copied by one worker from
+ * its start to its end.
  *
- * A file that is made under its final name must not have its full size before it has all of its bytes: were the run killed, the
- * next might find that size and a time that is near enough (--modify-window, or the same tick of the clock) and take it for
- * complete.  So it is one byte too long until then, or its last range waits for the others.
+ * A file that is made under its final name must not have its full size before it has all of its bytes: were the run
+ * killed, the next might find that size and a time that is near enough (--modify-window, or the same tick of the clock)
+ * and take it for complete.  So it is one byte too long until then, or its last range waits for the others.
  */
 #include "core/large.h"
 
@@ -80,7 +80,10 @@ void us_large_settle(struct usync_job *job)
 		plan->window = (uint64_t)plan->range * us_max(8u, job->nr_workers * 2);
 	}
 	if (job->link != NULL) {
-		/* Its source and its sink are not on one machine: they share the ranges out (net/ranges.h); but what goes through a pipe goes in order. */
+		/*
+		 * Its source and its sink are not on one machine: they share the ranges out (net/ranges.h); but what
+		 * goes through a pipe goes in order.
+		 */
 		plan->sent = options->copy == USYNC_COPY_SPLICE ? 0 : plan->size;
 		plan->size = 0;
 	}
@@ -98,7 +101,12 @@ void us_large_release(struct usync_job *job)
 	pthread_cond_destroy(&job->large_gate.changed);
 }
 
-/** Become one of those that copy large files.  @param wait  Until one of them leaves.  @return false when there are enough. */
+/**
+ * Become one of those that copy large files.
+ *
+ * @param wait Until one of them leaves.
+ * @return false when there are enough.
+ */
 static bool enter_gate(struct us_large_gate *gate, bool wait)
 {
 	bool entered;
@@ -158,7 +166,8 @@ uint64_t us_large_slack(const struct usync_job *job, const struct us_file *file)
 bool us_large_has_buffer(struct us_worker *worker)
 {
 	if (worker->large_buf == NULL) {
-		worker->large_buf = aligned_alloc(US_BYPASS_ALIGN, (size_t)worker->job->large.request + US_BYPASS_ALIGN);
+		worker->large_buf =
+			aligned_alloc(US_BYPASS_ALIGN, (size_t)worker->job->large.request + US_BYPASS_ALIGN);
 	}
 	return worker->large_buf != NULL;
 }
@@ -273,7 +282,8 @@ static bool take(struct us_worker *worker, struct us_large *large, uint64_t *sta
 		uint64_t size = atomic_load(&large->mover.size);
 		uint64_t data_end;
 
-		large->next = large->next < size ? us_mover_find_data(&large->mover, large->next, size, &data_end) : size;
+		large->next =
+			large->next < size ? us_mover_find_data(&large->mover, large->next, size, &data_end) : size;
 		if (large->next >= size) {
 			break;
 		}
@@ -416,7 +426,10 @@ bool us_large_hide_size(const struct us_file *file)
 	return !has_final_name(file) || us_ftruncate(file->dst_fd, file->stx.stx_size + 1) == 0;
 }
 
-/** Blocks that are shared must end where the file does, and what a server copies goes by its rules: there the last range waits. */
+/**
+ * Blocks that are shared must end where the file does, and what a server copies goes by its rules: there the last range
+ * waits.
+ */
 static void hide_size(struct us_large *large)
 {
 	enum us_method method = (enum us_method)atomic_load(&large->mover.method);

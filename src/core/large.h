@@ -4,11 +4,12 @@
  * Large files: their contents are cut into ranges, which several workers copy at once.
  *
  * The worker whose file it is takes ranges itself and asks for help by tasks in the feed (US_TASK_LARGE), which workers
- * take that have nothing else to do.  When no range is left it waits for those that are under way, and goes on with the file
- * alone: nothing but its two descriptors was ever shared.
+ * take that have nothing else to do.  When no range is left it waits for those that are under way, and goes on with
+ * the file alone: nothing but its two descriptors was ever shared.
  *
- * Neither side is left in the page cache, which belongs to what the user works with (mover.h): RWF_DONTCACHE where the kernel has
- * it (Linux 6.14, ext4, XFS, Btrfs), else direct I/O where the file says that it can be done, else the pages are dropped range by range.
+ * Neither side is left in the page cache, which belongs to what the user works with (mover.h): RWF_DONTCACHE where the
+ * kernel has it (Linux 6.14, ext4, XFS, Btrfs), else direct I/O where the file says that it can be done, else the pages
+ * are dropped range by range.
  */
 #ifndef US_CORE_LARGE_H
 #define US_CORE_LARGE_H
@@ -50,7 +51,8 @@ void us_large_release(struct usync_job *job);
 /**
  * Make ready to copy FILE in ranges, whose src_fd, stx, offset and holes are known.
  *
- * @return NULL when it is not to be copied so, or there is no memory for that: then it is read from its start to its end.
+ * @return NULL when it is not to be copied so, or there is no memory for that: then it is read from its start to its
+ *         end.
  */
 struct us_large *us_large_new(struct us_worker *worker, struct us_file *file);
 
@@ -63,8 +65,9 @@ struct us_large *us_large_new(struct us_worker *worker, struct us_file *file);
 bool us_large_enter(struct us_worker *worker, struct us_file *file, bool wait);
 
 /**
- * Copy FILE, which has a large that was entered and is open in the destination, from file->offset to its end, with all help that comes.  Frees file->large.
- * At the end file->offset is how far it came: as far as there was something to read.  When reading failed, file->src_error says so.
+ * Copy FILE, which has a large that was entered and is open in the destination, from file->offset to its end, with all
+ * help that comes.  Frees file->large.  At the end file->offset is how far it came: as far as there was something to
+ * read.  When reading failed, file->src_error says so.
  *
  * @param[out] what  What failed in the destination.
  * @return 0, -ECANCELED when the job is stopping, or the destination's negative errno.
@@ -72,24 +75,26 @@ bool us_large_enter(struct us_worker *worker, struct us_file *file, bool wait);
 int us_large_copy(struct us_worker *worker, struct us_file *file, const char **what);
 
 /**
- * Where a journal is kept: bytes before the end of what there is of FILE, which was stopped in the middle, that may not have been
- * written, for those behind them were before.
+ * Where a journal is kept: bytes before the end of what there is of FILE, which was stopped in the middle, that may not
+ * have been written, for those behind them were before.
  */
 uint64_t us_large_slack(const struct usync_job *job, const struct us_file *file);
 
 /**
- * Take blocks for all of FILE from OFFSET on, which is open in the destination, so that a lack of them shows before it is written; but not
- * where holes are to stay, or the file system is better off without.
+ * Take blocks for all of FILE from OFFSET on, which is open in the destination, so that a lack of them shows before it
+ * is written; but not where holes are to stay, or the file system is better off without.
  *
  * @return 0, or -ENOSPC or its kin.
  */
 int us_large_reserve(const struct us_file *file, uint64_t offset);
 
 /**
- * Before FILE is written out of order under its final name: let it be a byte too long, so that no one takes it for complete before its
- * size is set in the end (large.c says why).  Nothing is done with what has a temporary name, or was there before.
+ * Before FILE is written out of order under its final name: let it be a byte too long, so that no one takes it for
+ * complete before its size is set in the end (large.c says why).  Nothing is done with what has a temporary name, or
+ * was there before.
  *
- * @return false when it can't be done, for the file would be longer than one may be: then its last byte has to be written last.
+ * @return false when it can't be done, for the file would be longer than one may be: then its last byte has to be
+ *         written last.
  */
 bool us_large_hide_size(const struct us_file *file);
 

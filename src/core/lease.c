@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An open with O_NONBLOCK asks the holder of a lease to give it back, and answers EAGAIN at once.  One without would wait
- * for that in the kernel, where no request to stop reaches it; and where a FIFO has taken the file's place between the two,
- * it would wait for a writer, for ever.  So the first one is made again until the lease is gone.
+ * An open with O_NONBLOCK asks the holder of a lease to give it back, and answers EAGAIN at once.  One without would
+ * wait for that in the kernel, where no request to stop reaches it; and where a FIFO has taken the file's place between
+ * the two, it would wait for a writer, for ever.  So the first one is made again until the lease is gone.
  */
 #include "core/lease.h"
 
@@ -28,7 +28,9 @@
 /** And the one who takes it away may be late. */
 #define GRACE_SECONDS 5u
 
-/** How long to wait: the kernel takes a lease away after this time of its own (0: never), which began at the first try. */
+/**
+ * How long to wait: the kernel takes a lease away after this time of its own (0: never), which began at the first try.
+ */
 static uint64_t longest_wait_ns(void)
 {
 	FILE *file = fopen("/proc/sys/fs/lease-break-time", "re");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file lease.h
- * Opening regular files that someone else may have a lease on (fcntl(2), F_SETLEASE): file servers do, for what their clients hold.
+ * Opening regular files that someone else may have a lease on (fcntl(2), F_SETLEASE): file servers do, for what their
+ * clients hold.
  */
 #ifndef US_CORE_LEASE_H
 #define US_CORE_LEASE_H
@@ -11,8 +12,9 @@
 struct usync_job;
 
 /**
- * openat(2) with O_NONBLOCK and O_NOCTTY beside FLAGS, so that a FIFO in the file's place is not waited for; a lease is,
- * until its holder has given it back, or the kernel has taken it away.  What was opened has to be looked at: it may be of any kind.
+ * openat(2) with O_NONBLOCK and O_NOCTTY beside FLAGS, so that a FIFO in the file's place is not waited for; a lease
+ * is, until its holder has given it back, or the kernel has taken it away.  What was opened has to be looked at: it
+ * may be of any kind.
  *
  * @return the descriptor; -ECANCELED when JOB was to stop meanwhile; -EAGAIN when nobody ended the lease; -errno.
  */

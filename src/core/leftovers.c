@@ -105,7 +105,10 @@ static void sweep(struct us_worker *worker, const struct us_dir *dir, int fd)
 	}
 }
 
-/** Remember the mark of STX, to remove it in the end.  One with contents is a file of the user's that has that name, and stays. */
+/**
+ * Remember the mark of STX, to remove it in the end.  One with contents is a file of the user's that has that name,
+ * and stays.
+ */
 static void know_mark(struct usync_job *job, const struct statx *stx)
 {
 	if (stx->stx_size == 0) {
@@ -144,7 +147,8 @@ void us_leftovers_begin(struct usync_job *job)
 static void make_mark(struct usync_job *job)
 {
 	struct statx stx;
-	int fd = us_openat(job->lock_fd, US_LEFTOVERS_MARK, O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
+	int fd = us_openat(job->lock_fd, US_LEFTOVERS_MARK, O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
+	                   0600);
 
 	if (fd < 0) {
 		return;

@@ -3,9 +3,10 @@
  * @file leftovers.h
  * Temporary files that a run could not remove because it was killed: the next run into the same destination does.
  *
- * A run that makes its first temporary file makes a mark in the destination before, and removes it at its end.  So a run
- * that finds a mark, and has the destination for itself (lock.h), looks through all directories that it comes to; others pay
- * nothing for it.  Runs into directories above or below may be under way at the same time: what they have is spared (tempname.h).
+ * A run that makes its first temporary file makes a mark in the destination before, and removes it at its end.  So a
+ * run that finds a mark, and has the destination for itself (lock.h), looks through all directories that it comes to;
+ * others pay nothing for it.  Runs into directories above or below may be under way at the same time: what they have
+ * is spared (tempname.h).
  */
 #ifndef US_CORE_LEFTOVERS_H
 #define US_CORE_LEFTOVERS_H
@@ -22,16 +23,25 @@ struct usync_job;
 /** JOB's destination is open and locked, and its journal, if any, is read: find out whether it has to look. */
 void us_leftovers_begin(struct usync_job *job);
 
-/** NAME in DIR is an entry of the source: should it have the mark's name, the mark is what the user wants there, and stays. */
+/**
+ * NAME in DIR is an entry of the source: should it have the mark's name, the mark is what the user wants there, and
+ * stays.
+ */
 void us_leftovers_meet(struct usync_job *job, const struct us_dir *dir, const char *name);
 
-/** A temporary file is about to be made in DIR, which is pinned until it is gone, or (NULL) in the directory of --temp-dir. */
+/**
+ * A temporary file is about to be made in DIR, which is pinned until it is gone, or (NULL) in the directory of
+ * --temp-dir.
+ */
 void us_leftovers_announce(struct usync_job *job, struct us_dir *dir);
 
 /** The temporary file NAME of an earlier run in DIRFD is this run's from now on, until that descriptor is closed. */
 void us_leftovers_adopt(int dirfd, const char *name);
 
-/** Remove what earlier runs left in DIR, which exists and into which this run has not written yet; FD is its destination. */
+/**
+ * Remove what earlier runs left in DIR, which exists and into which this run has not written yet; FD is its
+ * destination.
+ */
 void us_leftovers_sweep(struct us_worker *worker, const struct us_dir *dir, int fd);
 
 /**
@@ -41,7 +51,9 @@ void us_leftovers_sweep(struct us_worker *worker, const struct us_dir *dir, int 
  */
 int us_leftovers_remove(struct usync_job *job, int dirfd, const char *name);
 
-/** True when NAME in DIRFD, a directory of the destination, is in use by this run, or will be, or by another that lives. */
+/**
+ * True when NAME in DIRFD, a directory of the destination, is in use by this run, or will be, or by another that lives.
+ */
 bool us_leftovers_is_used(const struct usync_job *job, int dirfd, const char *name);
 
 /**

@@ -3,8 +3,8 @@
  * @file link.h
  * A worker whose source or sink is on the other side of a connection.
  *
- * Such a worker never sleeps in its ring or its feed: it moves what there is to move, and when a whole round has moved nothing it waits
- * for the connection, the ring and the feed together.
+ * Such a worker never sleeps in its ring or its feed: it moves what there is to move, and when a whole round has moved
+ * nothing it waits for the connection, the ring and the feed together.
  */
 #ifndef US_CORE_LINK_H
 #define US_CORE_LINK_H
@@ -22,15 +22,19 @@ struct us_link_ops {
 	const struct us_source_ops *source; /**< NULL: this machine's. */
 	const struct us_sink_ops *sink;     /**< The same. */
 
-	/** Before anything else: meet the other side, and learn from it what is wanted.  @return 0 or -errno after error_text was set. */
+	/**
+	 * Before anything else: meet the other side, and learn from it what is wanted.
+	 *
+	 * @return 0 or -errno after error_text was set.
+	 */
 	int (*meet)(struct usync_job *job);
 
 	/** Open this side's root (target.h), and agree with the other side that all can begin.  @return likewise. */
 	int (*open)(struct usync_job *job);
 
 	/**
-	 * The workers have ended, or there were none: tell the other side how it ended (ERROR: why it did not begin, or 0), learn
-	 * the same of it, and take leave.
+	 * The workers have ended, or there were none: tell the other side how it ended (ERROR: why it did not begin, or
+	 * 0), learn the same of it, and take leave.
 	 */
 	void (*finish)(struct usync_job *job, int error);
 
@@ -40,13 +44,21 @@ struct us_link_ops {
 	/** Files of one worker that there may be, most of which wait for the other side. */
 	unsigned int (*tokens)(const struct usync_job *job);
 
-	/** Send and receive what can be without waiting, and let files and directories go on by it.  @return true when anything was. */
+	/**
+	 * Send and receive what can be without waiting, and let files and directories go on by it.
+	 *
+	 * @return true when anything was.
+	 */
 	bool (*move)(struct us_worker *worker);
 
 	/** Sleep until there may be something to do.  WANTS: a new task is, too. */
 	void (*wait)(struct us_worker *worker, bool wants);
 
-	/** Nothing is in flight and no more will come: say so to the other side.  @return true when that has been settled, too. */
+	/**
+	 * Nothing is in flight and no more will come: say so to the other side.
+	 *
+	 * @return true when that has been settled, too.
+	 */
 	bool (*end)(struct us_worker *worker);
 
 	/**

@@ -96,7 +96,10 @@ bool us_local_claim(struct us_worker *worker, struct us_file *file)
 	if (file->settles && !us_identity_is(&file->claimed, &file->stx)) {
 		us_local_settle(worker, file); /* Another file has its name by now: its fellows are not that one's. */
 	}
-	/* One that was begun as a file, or that a receiver was told of, stays one, though it has got another name since. */
+	/*
+	 * One that was begun as a file, or that a receiver was told of, stays one, though it has got another name
+	 * since.
+	 */
 	if (links == NULL || file->settles || file->is_unlinkable || file->created || file->stx.stx_nlink < 2) {
 		return true;
 	}
@@ -377,7 +380,8 @@ void us_local_settle(struct us_worker *worker, struct us_file *file)
 	char *target = file->done ? us_dir_relative_path(file->dir, file->dst_name) : NULL;
 
 	if (file->done && target == NULL) {
-		us_report_failed(worker, &(struct us_place){file->dir, file->name, US_SRC}, "remember hard links", -ENOMEM);
+		us_report_failed(worker, &(struct us_place){file->dir, file->name, US_SRC}, "remember hard links",
+		                 -ENOMEM);
 	}
 	file->settles = false;
 	begin_again(worker, us_links_settle(worker->job->links, &file->claimed, target));

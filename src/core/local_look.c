@@ -70,8 +70,9 @@ static int judge(struct us_worker *worker, struct us_file *file)
 	                                 &lacks);
 	if (file->verdict == US_VERDICT_COPY) {
 		/* What is made anew gets all its attributes anew; how they differed is for the report alone. */
-		return job->options.report_copied ? us_local_xattr_changes(worker, file, file->dir->fd[US_DST], &file->changes)
-		                                  : 0;
+		return job->options.report_copied
+		               ? us_local_xattr_changes(worker, file, file->dir->fd[US_DST], &file->changes)
+		               : 0;
 	}
 	if (lacks) {
 		us_report_owner_lack(worker, &(struct us_place){file->dir, file->dst_name, US_DST});

@@ -183,8 +183,9 @@ static bool splice_part(struct us_worker *worker, struct us_file *file, uint32_t
 }
 
 /**
- * All was read, or more than there should be: see whether it is what it was at the beginning.  Only what is held against
- * that is asked for: the time of the last access would be a question to the server (NFS, FUSE), for the read changed it.
+ * All was read, or more than there should be: see whether it is what it was at the beginning.  Only what is held
+ * against that is asked for: the time of the last access would be a question to the server (NFS, FUSE), for the read
+ * changed it.
  */
 static void look_again(struct us_worker *worker, struct us_file *file)
 {
@@ -200,8 +201,8 @@ static void look_again(struct us_worker *worker, struct us_file *file)
 }
 
 /**
- * Add the hole before file->offset to FILE's sum.  The zeros of a very large one take minutes, so that is done in several turns, for which
- * FILE waits like one without memory: others go on between them, and so does a connection.
+ * Add the hole before file->offset to FILE's sum.  The zeros of a very large one take minutes, so that is done in
+ * several turns, for which FILE waits like one without memory: others go on between them, and so does a connection.
  *
  * @return false when it will be gone on with, or is over.
  */
@@ -283,7 +284,10 @@ static void settle_holes(const struct us_worker *worker, struct us_file *file)
 static bool may_clone(const struct usync_job *job, const struct us_file *file)
 {
 	const struct usync_options *options = &job->options;
-	/* A clone has the source's holes, whatever else was asked for; the two are refused together where both are musts. */
+	/*
+	 * A clone has the source's holes, whatever else was asked for; the two are refused together where both are
+	 * musts.
+	 */
 	bool is_wanted = options->reflink == USYNC_REFLINK_ALWAYS ||
 	                 (options->reflink == USYNC_REFLINK_AUTO && options->sparse == USYNC_SPARSE_AUTO);
 
@@ -307,7 +311,8 @@ static void read_contents(struct us_worker *worker, struct us_file *file)
 		us_worker_filled(worker, file);
 		return;
 	}
-	if (file->clone_rest && file->offset < file->stx.stx_size && worker->job->options.reflink == USYNC_REFLINK_ALWAYS) {
+	if (file->clone_rest && file->offset < file->stx.stx_size &&
+	    worker->job->options.reflink == USYNC_REFLINK_ALWAYS) {
 		us_local_lose(worker, file, "reflink", -ENOMEM);
 		return;
 	}

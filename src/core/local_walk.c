@@ -273,7 +273,10 @@ static unsigned char resolve_type(const struct usync_job *job, const struct us_d
 	return (unsigned char)IFTODT(stx.stx_mode);
 }
 
-/** True when NAME, which is to be added next, has a twin in the listing with which it is one name in the destination of DIR. */
+/**
+ * True when NAME, which is to be added next, has a twin in the listing with which it is one name in the destination of
+ * DIR.
+ */
 static bool has_twin(struct us_worker *worker, struct us_dir *dir, const struct us_listing *listing,
                      const struct children *children, const char *name, bool is_dir)
 {
@@ -362,7 +365,8 @@ static int read_listed(struct us_worker *worker, struct us_dir *dir, struct us_l
 			ret = -ENOTDIR;
 		}
 		if (ret == -ENOTDIR && below.end == 0) {
-			us_report_failed(worker, &(struct us_place){dir, name, US_SRC}, "look for listed names in it", ret);
+			us_report_failed(worker, &(struct us_place){dir, name, US_SRC}, "look for listed names in it",
+			                 ret);
 			ret = 0; /* It is on the list itself, too. */
 		}
 		if (ret < 0) {
@@ -481,7 +485,8 @@ void us_local_share_slice(struct us_worker *worker)
 	}
 	if (narrow && atomic_load_explicit(&slice->listing->refs, memory_order_relaxed) >=
 	                      atomic_load_explicit(&worker->job->max_sharers, memory_order_relaxed)) {
-		return; /* They would wait for each other's creates, and be missing in directories that are still to come. */
+		/* They would wait for each other's creates, and be missing in directories that are still to come. */
+		return;
 	}
 	task.slice.next = slice->end - left / 2;
 	atomic_fetch_add_explicit(&slice->listing->refs, 1, memory_order_relaxed);

@@ -241,7 +241,11 @@ static void write_rest(struct us_worker *worker, struct us_file *file)
 	start(worker, file, WRITING);
 }
 
-/** Write what is in FILE's pipe by way of memory: what it is copied to takes no splice.  @return 0 or a negative errno. */
+/**
+ * Write what is in FILE's pipe by way of memory: what it is copied to takes no splice.
+ *
+ * @return 0 or a negative errno.
+ */
 static int empty_pipe(struct us_worker *worker, struct us_file *file)
 {
 	if (worker->compare_buf == NULL) {
@@ -399,7 +403,10 @@ static void share_blocks(struct us_worker *worker, struct us_file *file)
 	us_worker_drained(worker, file);
 }
 
-/** True when the copy has the size that it should have.  Setting the same once more would cost XFS the last block's sharing. */
+/**
+ * True when the copy has the size that it should have.  Setting the same once more would cost XFS the last block's
+ * sharing.
+ */
 static bool has_size(const struct us_file *file)
 {
 	struct statx now;
@@ -538,7 +545,9 @@ bool us_local_is_begun(const struct us_file *file)
 	return file->dst_state != NEW;
 }
 
-/** True when a half file under its final name, should this run be killed, would be left as it is by the same command. */
+/**
+ * True when a half file under its final name, should this run be killed, would be left as it is by the same command.
+ */
 static bool leaves_existing(const struct usync_options *options)
 {
 	return options->update || options->ignore_existing;

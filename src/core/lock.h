@@ -12,8 +12,8 @@ struct usync_job;
 
 /**
  * Lock the directory FD, JOB's destination, until us_unlock_destination() or the end of the process (flock(2)): against
- * all other runs when WHOLE, for all of its tree is made; else against those that make all of it, for several may each put
- * their own entries into one directory.  Where the file system has no such locks there is none.
+ * all other runs when WHOLE, for all of its tree is made; else against those that make all of it, for several may each
+ * put their own entries into one directory.  Where the file system has no such locks there is none.
  *
  * @return 0; -EBUSY when another run has it; or another negative errno, for something broke.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A line is what sha256sum(1) and xxhsum(1) write: the sum in hex, two spaces, the path; with a backslash before it when the path has a
- * backslash or a newline, which are escaped then.
+ * A line is what sha256sum(1) and xxhsum(1) write: the sum in hex, two spaces, the path; with a backslash before it
+ * when the path has a backslash or a newline, which are escaped then.
  */
 #include "core/manifest.h"
 
@@ -90,7 +90,10 @@ int us_manifest_begin(struct us_worker *worker, struct us_file *file, uint64_t e
 	return buf != NULL ? us_digest_add_file(file->digest, file->src_fd, end, buf, worker->job->chunk) : -ENOMEM;
 }
 
-/** Read a further name of a file that was copied under another one, for its sum; where the source is another machine, the copy. */
+/**
+ * Read a further name of a file that was copied under another one, for its sum; where the source is another machine,
+ * the copy.
+ */
 static int digest_link(struct us_worker *worker, struct us_file *file)
 {
 	bool received = worker->job->link != NULL && worker->job->link->source != NULL;

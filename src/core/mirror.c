@@ -195,7 +195,8 @@ static const char *protection(const struct sweep *sweep, int dirfd, const char *
 	if (is_dir && is_beyond(job, dirfd, name)) {
 		return "replace a directory with another file system in it";
 	}
-	if (is_spared(job, dirfd, last_name(name), is_dir) || (!is_dir && us_leftovers_is_used(job, dirfd, last_name(name)))) {
+	if (is_spared(job, dirfd, last_name(name), is_dir) ||
+	    (!is_dir && us_leftovers_is_used(job, dirfd, last_name(name)))) {
 		return "replace a directory with something in it that is in use";
 	}
 	if (us_filter_excludes(&job->filter, sweep->path.text, name, is_dir)) {
@@ -383,7 +384,11 @@ static int is_in_source(const struct us_dir *dir, const char *name)
 	return ret < 0 ? ret : 1;
 }
 
-/** Delete what is called NAME, and has that path now, unless it is protected.  @return 1 when a listing was made, 0, or -ENOMEM. */
+/**
+ * Delete what is called NAME, and has that path now, unless it is protected.
+ *
+ * @return 1 when a listing was made, 0, or -ENOMEM.
+ */
 static int sweep_name(struct sweep *sweep, const char *name, bool is_dir)
 {
 	struct us_dir *dir = sweep->dir;

@@ -16,7 +16,8 @@ struct us_worker;
 struct usync_job;
 
 /**
- * FD is a file of the job's own, its journal or its sums: wherever that lies, it is not deleted.  Called before the workers start.
+ * FD is a file of the job's own, its journal or its sums: wherever that lies, it is not deleted.  Called before the
+ * workers start.
  *
  * @return 0 or a negative errno.
  */
@@ -36,8 +37,8 @@ void us_mirror_dir(struct us_worker *worker, struct us_dir *dir);
 int us_mirror_make_way(struct us_worker *worker, struct us_dir *dir, const char *name, const char **what);
 
 /**
- * The same for those of the NAMES (LENGTH bytes, each with its NUL) that the destination of DIR, which is pinned, has: the source is known
- * to have none of them.
+ * The same for those of the NAMES (LENGTH bytes, each with its NUL) that the destination of DIR, which is pinned, has:
+ * the source is known to have none of them.
  */
 void us_mirror_names(struct us_worker *worker, struct us_dir *dir, const char *names, uint32_t length);
 

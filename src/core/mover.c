@@ -6,8 +6,8 @@
  *	splice       through a pipe of the worker's pool                rw, what is in the pipe too
  *	rw           read, written: dontcache, else direct, else cached
  *
- * Plain calls are made, not the ring's: with RWF_DONTCACHE the kernel reads ahead and writes behind by itself, and there are several
- * workers (docs/performance.md has the figures).
+ * Plain calls are made, not the ring's: with RWF_DONTCACHE the kernel reads ahead and writes behind by itself, and
+ * there are several workers (docs/performance.md has the figures).
  */
 #include "core/mover.h"
 
@@ -26,8 +26,10 @@
 
 #define ALIGN US_BYPASS_ALIGN
 
-static const char *const method_names[] = {
-	[US_METHOD_RW] = "rw", [US_METHOD_SPLICE] = "splice", [US_METHOD_CFR] = "copy_file_range", [US_METHOD_CLONE] = "reflink"};
+static const char *const method_names[] = {[US_METHOD_RW] = "rw",
+                                           [US_METHOD_SPLICE] = "splice",
+                                           [US_METHOD_CFR] = "copy_file_range",
+                                           [US_METHOD_CLONE] = "reflink"};
 
 void us_mover_init(struct us_mover *mover, const struct us_file *file, struct us_digest *digest, uint32_t request)
 {
@@ -72,7 +74,8 @@ void us_mover_choose(struct us_mover *mover, const struct usync_job *job)
 		method = US_METHOD_CLONE;
 	} else if (file->find_zeros) {
 		method = US_METHOD_RW;
-	} else if (job->options.copy == USYNC_COPY_CFR || (job->options.copy == USYNC_COPY_AUTO && is_one_server(file))) {
+	} else if (job->options.copy == USYNC_COPY_CFR ||
+	           (job->options.copy == USYNC_COPY_AUTO && is_one_server(file))) {
 		method = US_METHOD_CFR;
 	} else if (file->splice) {
 		method = US_METHOD_SPLICE;
@@ -161,10 +164,12 @@ static int write_data(struct us_mover *mover, char *data, uint32_t length, uint6
 			.offset = (int64_t)(offset + done),
 		};
 
-		if (us_bypass_way(&mover->bypass[US_DST]) == US_BYPASS_DIRECT && op.offset % ALIGN == 0 && op.len % ALIGN != 0) {
+		if (us_bypass_way(&mover->bypass[US_DST]) == US_BYPASS_DIRECT && op.offset % ALIGN == 0 &&
+		    op.len % ALIGN != 0) {
 			/*
-			 * Zeros up to the end of the page: behind the file's end, which is set last, or what this worker writes next.
-			 * That holds however the call is made in the end, for no page belongs to two ranges.
+			 * Zeros up to the end of the page: behind the file's end, which is set last, or what this
+			 * worker writes next.  That holds however the call is made in the end, for no page belongs to
+			 * two ranges.
 			 */
 			uint32_t padded = (uint32_t)us_bypass_up(op.len);
 
@@ -270,7 +275,11 @@ static void give_up(struct us_mover *mover, enum us_method method)
 	(void)atomic_compare_exchange_strong(&mover->method, &was, US_METHOD_RW);
 }
 
-/** Let the copy share the blocks of LENGTH bytes at OFFSET.  @return how many; 0: it can't, and FAILURE may say that it must. */
+/**
+ * Let the copy share the blocks of LENGTH bytes at OFFSET.
+ *
+ * @return how many; 0: it can't, and FAILURE may say that it must.
+ */
 static int copy_by_clone(struct us_mover *mover, uint32_t length, uint64_t offset, struct us_mover_failure *failure)
 {
 	int ret = us_clone_range(mover->file->dst_fd, mover->file->src_fd, offset, length);
@@ -293,7 +302,10 @@ static int copy_by_kernel(struct us_mover *mover, struct us_worker *worker, uint
 	us_pace_wait(worker, length);
 	ret = us_copy_range(mover->file->src_fd, mover->file->dst_fd, offset, length);
 	if (ret <= 0) {
-		/* Not there, or not between these two: EXDEV, EOPNOTSUPP, EINVAL and their kin.  What is wrong beside that, writing will tell. */
+		/*
+		 * Not there, or not between these two: EXDEV, EOPNOTSUPP, EINVAL and their kin.  What is wrong beside
+		 * that, writing will tell.
+		 */
 		give_up(mover, US_METHOD_CFR);
 		return 0;
 	}
@@ -352,7 +364,11 @@ static int splice_out(struct us_mover *mover, struct us_worker *worker, int pipe
 	return 0;
 }
 
-/** Copy up to LENGTH bytes at OFFSET through a pipe.  @return how many, or 0: a failure, the end of the file, or no splice here. */
+/**
+ * Copy up to LENGTH bytes at OFFSET through a pipe.
+ *
+ * @return how many, or 0: a failure, the end of the file, or no splice here.
+ */
 static int copy_by_splice(struct us_mover *mover, struct us_worker *worker, uint32_t length, uint64_t offset,
                           struct us_mover_failure *failure)
 {
@@ -410,7 +426,8 @@ static bool stays_cached(const struct us_mover *mover, enum us_side side)
 {
 	enum us_method method = (enum us_method)atomic_load(&mover->method);
 
-	return us_bypass_way(&mover->bypass[side]) == US_BYPASS_CACHED || method == US_METHOD_SPLICE || method == US_METHOD_CFR;
+	return us_bypass_way(&mover->bypass[side]) == US_BYPASS_CACHED || method == US_METHOD_SPLICE ||
+	       method == US_METHOD_CFR;
 }
 
 void us_mover_forget(struct us_mover *mover, uint64_t start, uint64_t end, struct us_mover_failure *failure)
@@ -448,7 +465,8 @@ static void note(struct us_mover *mover, struct usync_job *job, uint32_t range)
 		return;
 	}
 	if (method == US_METHOD_RW) {
-		us_report_note(job, "large files: rw, ranges of %u, read %s, written %s", range, us_bypass_name(in), us_bypass_name(out));
+		us_report_note(job, "large files: rw, ranges of %u, read %s, written %s", range, us_bypass_name(in),
+		               us_bypass_name(out));
 	} else {
 		us_report_note(job, "large files: %s, ranges of %u", method_names[method], range);
 	}

@@ -3,8 +3,8 @@
  * @file mover.h
  * How the bytes of one large file come from its source to its copy: all workers that copy ranges of it share a mover.
  *
- * The method that was chosen is given up where the file system refuses it, in the middle of a file too, and then all go on by
- * reading and writing.
+ * The method that was chosen is given up where the file system refuses it, in the middle of a file too, and then all go
+ * on by reading and writing.
  */
 #ifndef US_CORE_MOVER_H
 #define US_CORE_MOVER_H
@@ -27,7 +27,8 @@ struct us_mover {
 	struct us_digest *digest; /**< Of what is read, which is in order then; or NULL. */
 	uint32_t request;         /**< Bytes of one read or write. */
 	bool must_clone;          /**< A refused clone is a failure. */
-	bool was_cached;          /**< Half of the source or more was in the page cache before: someone works with it. */
+	bool was_cached;          /**< Half of the source or more was in the page cache before: someone works with
+	                               it. */
 	bool was_uncached;        /**< Nothing of it was.  Neither where the kernel does not tell. */
 	bool writes_out;          /**< What is written is waited for before it is dropped: on a local disk. */
 
@@ -52,7 +53,8 @@ void us_mover_fini(struct us_mover *mover);
 void us_mover_choose(struct us_mover *mover, const struct usync_job *job);
 
 /**
- * Move *AT on to where data of FD begin, in whole blocks, or to END when they begin behind it; *DATA_END is where they end, END at most.
+ * Move *AT on to where data of FD begin, in whole blocks, or to END when they begin behind it; *DATA_END is where they
+ * end, END at most.
  *
  * @param sparse  Holes are looked for; becomes false where they can't be told, and then all is data.
  * @return false when there are none from *AT to the end of the file, which may have become shorter.
@@ -71,16 +73,26 @@ uint64_t us_mover_find_data(struct us_mover *mover, uint64_t at, uint64_t end, u
 uint32_t us_mover_copy(struct us_mover *mover, struct us_worker *worker, uint32_t length, uint64_t offset,
                        struct us_mover_failure *failure);
 
-/** Add the hole before OFFSET to the sum.  @return false when the job is to stop, which is not kept for minutes by a very large one. */
+/**
+ * Add the hole before OFFSET to the sum.
+ *
+ * @return false when the job is to stop, which is not kept for minutes by a very large one.
+ */
 bool us_mover_sum_hole(struct us_mover *mover, const struct us_worker *worker, uint64_t offset);
 
-/** The range from START to END is done: let the page cache forget it, as far as the calls themselves did not see to that. */
+/**
+ * The range from START to END is done: let the page cache forget it, as far as the calls themselves did not see to
+ * that.
+ */
 void us_mover_forget(struct us_mover *mover, uint64_t start, uint64_t end, struct us_mover_failure *failure);
 
 /** How many of the LENGTH bytes of DATA, from their first on, are blocks of zeros (ZERO), or blocks that are not. */
 uint32_t us_mover_run(const char *data, uint32_t length, bool zero);
 
-/** All is done: leave the two descriptors as they were, nothing in the page cache that was not there, and say once how it went. */
+/**
+ * All is done: leave the two descriptors as they were, nothing in the page cache that was not there, and say once how
+ * it went.
+ */
 void us_mover_end(struct us_mover *mover, struct us_worker *worker, uint32_t range);
 
 #endif /* US_CORE_MOVER_H */

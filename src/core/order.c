@@ -262,8 +262,8 @@ static bool numbers_rise(const struct us_listing *listing)
 	for (size_t i = 0; i < listing->nr_entries; i += listing->nr_entries / 4) {
 		struct statx stx;
 
-		if (us_statx(listing->dir->fd[US_SRC], us_entry_name(listing, &listing->entries[i]), AT_SYMLINK_NOFOLLOW,
-		             &stx) == 0 &&
+		if (us_statx(listing->dir->fd[US_SRC], us_entry_name(listing, &listing->entries[i]),
+		             AT_SYMLINK_NOFOLLOW, &stx) == 0 &&
 		    stx.stx_ino != listing->entries[i].ino) {
 			return false;
 		}
@@ -314,7 +314,8 @@ void us_order_sort(struct usync_job *job, struct us_order *order, struct us_list
 
 enum usync_order us_order_of_children(const struct us_order *order)
 {
-	enum usync_order by = order != NULL ? atomic_load_explicit(&order->by, memory_order_relaxed) : USYNC_ORDER_INODE;
+	enum usync_order by =
+		order != NULL ? atomic_load_explicit(&order->by, memory_order_relaxed) : USYNC_ORDER_INODE;
 
 	return by == USYNC_ORDER_AUTO ? USYNC_ORDER_INODE : by;
 }
@@ -336,7 +337,8 @@ void us_order_sample(struct usync_job *job, struct us_order *order, bool descend
 	if (by_extent != ((was & US_ORDER_EXTENT) != 0)) {
 		char why[80];
 
-		snprintf(why, sizeof(why), ": of %u files %u lie before the one with the inode before", pairs, descents);
+		snprintf(why, sizeof(why), ": of %u files %u lie before the one with the inode before", pairs,
+		         descents);
 		note(job, order, why);
 	}
 }

@@ -40,7 +40,8 @@ struct us_order_row {
 	const char *name;
 	uint32_t inline_max;     /**< Smaller files and those of this size have no extent. */
 	bool is_far;             /**< A server or another process answers its calls. */
-	bool is_one_tree;        /**< All that is made there waits for the locks of one tree: more workers than processors cost time. */
+	bool is_one_tree;        /**< All that is made there waits for the locks of one tree: more workers than
+	                              processors cost time. */
 	bool clones_wait;        /**< The same of files that share blocks. */
 };
 
@@ -62,7 +63,8 @@ struct us_order {
 	bool checked;      /**< Samples are taken. */
 	_Atomic(enum usync_order) by; /**< What listings are sorted by: INODE, NAME or NONE; AUTO: to be found out. */
 	atomic_uint mode;  /**< US_ORDER_ bits. */
-	atomic_uint_fast64_t sample;  /**< Pairs of files looked at << 32 | those of which the second lies before the first. */
+	atomic_uint_fast64_t sample;  /**< Pairs of files looked at << 32 | those of which the second lies before the
+	                                   first. */
 	atomic_uint_fast64_t nr;      /**< Files listed. */
 	atomic_uint_fast64_t next_nr; /**< When so many were, the next sample is taken. */
 };

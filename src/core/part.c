@@ -70,7 +70,11 @@ static uint64_t born(const struct statx *stx)
 	return (uint64_t)stx->stx_btime.tv_sec * 1000000000u + stx->stx_btime.tv_nsec;
 }
 
-/** FILE, which has bytes up to END, is on its way under the name TEMP.  @return false when it can't be kept account of. */
+/**
+ * FILE, which has bytes up to END, is on its way under the name TEMP.
+ *
+ * @return false when it can't be kept account of.
+ */
 static bool begin(struct us_worker *worker, struct us_file *file, const char *temp, uint64_t end)
 {
 	struct us_progress *progress = worker->job->progress;

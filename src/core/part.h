@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file part.h
- * Large files of a job with a journal: each is written under a temporary name that the journal knows, so that the next run can
- * go on where this one was stopped.
+ * Large files of a job with a journal: each is written under a temporary name that the journal knows, so that the next
+ * run can go on where this one was stopped.
  *
- * After a killed process all that was written is in the file, for it is written from its start to its end: its size says how
- * much.  One that is written in ranges by several workers (large.h) may lack bytes before that end, but no more than the slack that
- * the journal tells: no worker runs further ahead.  After a power cut it may be less: with --fsync only what the journal says to be on the disk counts.
+ * After a killed process all that was written is in the file, for it is written from its start to its end: its size
+ * says how much.  One that is written in ranges by several workers (large.h) may lack bytes before that end, but no
+ * more than the slack that the journal tells: no worker runs further ahead.  After a power cut it may be less: with
+ * --fsync only what the journal says to be on the disk counts.
  */
 #ifndef US_CORE_PART_H
 #define US_CORE_PART_H

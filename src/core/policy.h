@@ -71,7 +71,9 @@ static inline size_t us_policy_buffer(uint32_t chunk)
 /** Files from this size on are copied in ranges by several workers. */
 #define US_POLICY_LARGE (64ull << 20)
 
-/** Bytes of one range, and of one where a journal is kept: what of it was written is lost when the process is killed. */
+/**
+ * Bytes of one range, and of one where a journal is kept: what of it was written is lost when the process is killed.
+ */
 #define US_POLICY_RANGE (32u << 20)
 #define US_POLICY_RANGE_JOURNAL (8u << 20)
 
@@ -122,12 +124,15 @@ static inline size_t us_policy_buffer(uint32_t chunk)
 /** So many calls of a kind are looked at together. */
 #define US_POLICY_SAMPLES 32u
 
-/** The same where a server or another process answers, where no cold disk is to be taken for a slow one: then one look suffices. */
+/**
+ * The same where a server or another process answers, where no cold disk is to be taken for a slow one: then one look
+ * suffices.
+ */
 #define US_POLICY_SAMPLES_FAR 4u
 
 /**
- * So many such looks in a row have to find a kind slow before it is taken to be, for the first calls on a cold disk are;
- * and so many a slow one fast.
+ * So many such looks in a row have to find a kind slow before it is taken to be, for the first calls on a cold disk
+ * are; and so many a slow one fast.
  */
 #define US_POLICY_LOOKS_SLOW 2u
 #define US_POLICY_LOOKS      4u
@@ -164,7 +169,10 @@ static inline size_t us_policy_buffer(uint32_t chunk)
 #define US_POLICY_TRIAL_NS    30000000u
 #define US_POLICY_TRIAL_CALLS 10u
 
-/** When growing did not pay it is tried again so much later; and when it did not again, after twice as long, up to _MAX times. */
+/**
+ * When growing did not pay it is tried again so much later; and when it did not again, after twice as long, up to _MAX
+ * times.
+ */
 #define US_POLICY_RETRY_NS  2000000000u
 #define US_POLICY_RETRY_MAX 64u
 
@@ -215,8 +223,8 @@ struct us_policy_view {
 unsigned int us_policy_grow(struct us_policy_growth *growth, const struct us_policy_view *view);
 
 /**
- * How many of WORKERS may share a directory where creates are slow, with DIRS directories in hand.  A few keep it busy, for
- * creates wait for each other; the others are for directories that are still to come.
+ * How many of WORKERS may share a directory where creates are slow, with DIRS directories in hand.  A few keep it
+ * busy, for creates wait for each other; the others are for directories that are still to come.
  */
 unsigned int us_policy_sharers(unsigned int workers, uint64_t dirs);
 

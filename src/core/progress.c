@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The workers note fingerprints in lists of their own; once a second, or every few seconds with --fsync, the thread takes all
- * lists at one moment, brings what was written before it to the disk if that is asked for, and only then writes them down.
+ * The workers note fingerprints in lists of their own; once a second, or every few seconds with --fsync, the thread
+ * takes all lists at one moment, brings what was written before it to the disk if that is asked for, and only then
+ * writes them down.
  */
 #include "core/progress.h"
 
@@ -31,16 +32,20 @@ static int refuse(struct usync_job *job, int why)
 
 	switch (why) {
 	case US_JOURNAL_FOREIGN:
-		length = asprintf(&job->error_text, "%s: is no journal of uring-sync, and is left as it is; name another file",
-		                  path);
+		length = asprintf(&job->error_text,
+		                  "%s: is no journal of uring-sync, and is left as it is; name another file", path);
 		break;
 	case US_JOURNAL_VERSION:
-		length = asprintf(&job->error_text, "%s: is a journal of another version of uring-sync; go on with that "
-		                  "version, or remove it to begin anew", path);
+		length = asprintf(&job->error_text,
+		                  "%s: is a journal of another version of uring-sync; go on with that "
+		                  "version, or remove it to begin anew",
+		                  path);
 		break;
 	case US_JOURNAL_DAMAGED:
-		length = asprintf(&job->error_text, "%s: is damaged, and nothing in it is believed; remove it to begin anew: "
-		                  "what is complete is found without it", path);
+		length = asprintf(&job->error_text,
+		                  "%s: is damaged, and nothing in it is believed; remove it to begin anew: "
+		                  "what is complete is found without it",
+		                  path);
 		break;
 	case US_JOURNAL_OTHER:
 		job->error_text = us_progress_describe_other(job);
@@ -211,7 +216,10 @@ static void write_down(struct us_progress *progress)
 		parts = us_part_take_snapshot(progress);
 		ret = us_durable_sync(&progress->durable);
 		if (ret < 0) {
-			/* Which files are not there is not told.  Without a journal the next run would take all for complete. */
+			/*
+			 * Which files are not there is not told.  Without a journal the next run would take all for
+			 * complete.
+			 */
 			us_report_stop_at(job, job->destination,
 			                  progress->journal.fd >= 0
 			                          ? "bring it to the disk"
@@ -432,7 +440,8 @@ void us_progress_finish(struct usync_job *job)
 		lacks = lacks || progress->pending[i].lacks;
 	}
 	if (lacks) {
-		us_report_warning(job, job->options.journal, "there was no memory to note all that is complete", -ENOMEM);
+		us_report_warning(job, job->options.journal, "there was no memory to note all that is complete",
+		                  -ENOMEM);
 	}
 	if (progress->journal.fd < 0) {
 		return;

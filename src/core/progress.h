@@ -69,8 +69,8 @@ int us_progress_add_dir(struct usync_job *job, int fd, const struct statx *stx);
 int us_progress_start(struct usync_job *job);
 
 /**
- * FILE, a regular one, was looked at, and stands in the destination.  By what is known of it, what the sink has found out may be
- * wrong: then its verdict and changes are set anew.
+ * FILE, a regular one, was looked at, and stands in the destination.  By what is known of it, what the sink has found
+ * out may be wrong: then its verdict and changes are set anew.
  */
 void us_progress_judge(struct us_worker *worker, struct us_file *file);
 

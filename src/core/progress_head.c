@@ -91,8 +91,10 @@ char *us_progress_describe_other(const struct usync_job *job)
 		ours += strlen(ours) + 1;
 		theirs += strlen(theirs) + 1;
 	}
-	if (asprintf(&text, "%s: is the journal of another copy: it is of '%s', this is '%s'; name another file, or remove it",
-	             job->options.journal, theirs < their_end ? theirs : "less", ours < head + length ? ours : "less") < 0) {
+	if (asprintf(&text,
+	             "%s: is the journal of another copy: it is of '%s', this is '%s'; name another file, or remove it",
+	             job->options.journal, theirs < their_end ? theirs : "less",
+	             ours < head + length ? ours : "less") < 0) {
 		text = NULL;
 	}
 	free(head);

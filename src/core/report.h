@@ -84,7 +84,8 @@ void us_report_stop(struct usync_job *job, const struct us_place *place, const c
 void us_report_stop_at(struct usync_job *job, const char *path, const char *what, int error);
 
 /** The same with a text in printf form. */
-void us_report_stop_text(struct usync_job *job, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void us_report_stop_text(struct usync_job *job, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /** NAME, from the root of the destination, is not what was read from the source.  May be called from any thread. */
 void us_report_unverified(struct usync_job *job, const char *name, const char *what, int error);

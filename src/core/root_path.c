@@ -32,7 +32,8 @@ void us_root_path_check(struct usync_job *job)
 	if (ret == 0 && us_identity_is(&job->dst_root, &stx)) {
 		return;
 	}
-	us_report_stop_text(job, ret < 0 ? ret : -ESTALE,
-	                    "%s: it was moved, removed or unmounted while it was written to: what was copied is not there",
-	                    job->root_path);
+	us_report_stop_text(
+		job, ret < 0 ? ret : -ESTALE,
+		"%s: it was moved, removed or unmounted while it was written to: what was copied is not there",
+		job->root_path);
 }

@@ -3,8 +3,8 @@
  * @file root_path.h
  * Whether the destination's path still leads, at the end, to the directory that was written to.
  *
- * All is written by way of descriptors, which go on working when the directory is renamed, removed or unmounted (umount -l):
- * without a last look a copy would be a success that is not where the user asked for it.
+ * All is written by way of descriptors, which go on working when the directory is renamed, removed or unmounted (umount
+ * -l): without a last look a copy would be a success that is not where the user asked for it.
  */
 #ifndef US_CORE_ROOT_PATH_H
 #define US_CORE_ROOT_PATH_H

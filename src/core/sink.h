@@ -51,8 +51,8 @@ struct us_sink_ops {
 	void (*abandon)(struct us_worker *worker, struct us_file *file);
 
 	/**
-	 * All in the source of DIR, which is pinned, was listed without an error: what it does not have may be deleted.  NULL: that is
-	 * done with both sides at hand (mirror.h).
+	 * All in the source of DIR, which is pinned, was listed without an error: what it does not have may be
+	 * deleted.  NULL: that is done with both sides at hand (mirror.h).
 	 */
 	void (*mirror)(struct us_worker *worker, struct us_dir *dir);
 

@@ -3,13 +3,14 @@
  * @file tempname.h
  * Whose temporary files are: a name says which run made it, and a lock whether that run lives.
  *
- * A name is ".uring-sync." and three hexadecimal numbers, of the run, its worker and its file.  The upper bits of a run's
- * number stand for the kernel that it runs under since that was started, the others are random.  A run that has temporary files in a directory holds a
- * read lock on it (fcntl(2), F_OFD_SETLK), of the one byte that has the run's number for its place.  So who finds a file
- * asks for that lock, without taking it.  It ends with the run, however that ends, and no number is ever given to another.
+ * A name is ".uring-sync." and three hexadecimal numbers, of the run, its worker and its file.  The upper bits of a
+ * run's number stand for the kernel that it runs under since that was started, the others are random.  A run that has
+ * temporary files in a directory holds a read lock on it (fcntl(2), F_OFD_SETLK), of the one byte that has the run's
+ * number for its place.  So who finds a file asks for that lock, without taking it.  It ends with the run, however
+ * that ends, and no number is ever given to another.
  *
- * Locks on directories are the kernel's own business: other machines don't see them on a network file system.  There what is
- * not this kernel's counts as in use until no one has touched it for a day.
+ * Locks on directories are the kernel's own business: other machines don't see them on a network file system.  There
+ * what is not this kernel's counts as in use until no one has touched it for a day.
  */
 #ifndef US_CORE_TEMPNAME_H
 #define US_CORE_TEMPNAME_H
@@ -43,8 +44,8 @@ enum us_tempname_state {
 };
 
 /**
- * What is known of RUN, of which DIRFD has the temporary file NAME; ask after its name was seen.  For runs other than the
- * caller's.  @return an enum us_tempname_state, or a negative errno when something broke.
+ * What is known of RUN, of which DIRFD has the temporary file NAME; ask after its name was seen.  For runs other than
+ * the caller's.  @return an enum us_tempname_state, or a negative errno when something broke.
  */
 int us_tempname_state(int dirfd, const char *name, uint64_t run);
 

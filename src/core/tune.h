@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file tune.h
- * A thread that looks at how long the calls of all workers take, and lets the job follow (policy.h): a kind of call that
- * is slow on one side is made by many at a time, in further workers or, where there can be none, on the rings.
+ * A thread that looks at how long the calls of all workers take, and lets the job follow (policy.h): a kind of call
+ * that is slow on one side is made by many at a time, in further workers or, where there can be none, on the rings.
  */
 #ifndef US_CORE_TUNE_H
 #define US_CORE_TUNE_H
@@ -14,7 +14,10 @@
 struct us_hist_sum;
 struct usync_job;
 
-/** Make ready, where job->io_mode is auto and both sides are on this machine; without memory the job goes on as it begins.  Before the workers start. */
+/**
+ * Make ready, where job->io_mode is auto and both sides are on this machine; without memory the job goes on as it
+ * begins.  Before the workers start.
+ */
 void us_tune_init(struct usync_job *job);
 
 /** Start the thread. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads take one file after another off the spool.  The page cache holds what was written, which says nothing about the disk:
- * all is brought there first, and each file's pages are dropped before it is read.  A file system that keeps its files in memory
- * alone has no other copy.
+ * Threads take one file after another off the spool.  The page cache holds what was written, which says nothing about
+ * the disk: all is brought there first, and each file's pages are dropped before it is read.  A file system that keeps
+ * its files in memory alone has no other copy.
  */
 #include "core/verify.h"
 
@@ -65,7 +65,11 @@ static int open_parent(struct verifier *verifier, const char *path)
 	return 0;
 }
 
-/** Add what FD holds, SIZE bytes, to the sum; a job that is stopped is not kept by a large file.  @return 0 or a negative errno. */
+/**
+ * Add what FD holds, SIZE bytes, to the sum; a job that is stopped is not kept by a large file.
+ *
+ * @return 0 or a negative errno.
+ */
 static int read_all(struct verifier *verifier, int fd, uint64_t size)
 {
 	uint64_t end = 0;
@@ -73,13 +77,18 @@ static int read_all(struct verifier *verifier, int fd, uint64_t size)
 
 	while (ret == 0 && end < size) {
 		end += us_min(size - end, READ_BYTES);
-		ret = us_job_stopping(verifier->job) ? -ECANCELED
-		                                     : us_digest_add_file(verifier->digest, fd, end, verifier->buf, verifier->job->chunk);
+		ret = us_job_stopping(verifier->job)
+		              ? -ECANCELED
+		              : us_digest_add_file(verifier->digest, fd, end, verifier->buf, verifier->job->chunk);
 	}
 	return ret;
 }
 
-/** Take the sum of what is in the destination; one of no length where that is no regular file.  @return 0 or a negative errno. */
+/**
+ * Take the sum of what is in the destination; one of no length where that is no regular file.
+ *
+ * @return 0 or a negative errno.
+ */
 static int take_sum(struct verifier *verifier, const struct us_manifest_entry *entry, struct us_sum *sum)
 {
 	const char *slash = strrchr(entry->path, '/');
@@ -90,7 +99,8 @@ static int take_sum(struct verifier *verifier, const struct us_manifest_entry *e
 	if (ret < 0) {
 		return ret;
 	}
-	fd = us_lease_open(verifier->job, verifier->fd, slash != NULL ? slash + 1 : entry->path, O_RDONLY | O_NOFOLLOW, 0);
+	fd = us_lease_open(verifier->job, verifier->fd, slash != NULL ? slash + 1 : entry->path, O_RDONLY | O_NOFOLLOW,
+	                   0);
 	if (fd < 0) {
 		return fd;
 	}
@@ -123,7 +133,8 @@ static void verify_one(struct verifier *verifier, const struct us_manifest_entry
 	if (ret == -ECANCELED) {
 		return;
 	}
-	us_report_unverified(job, entry->path, ret == 0 ? "verify: it is not what was read from the source" : "verify", ret);
+	us_report_unverified(job, entry->path, ret == 0 ? "verify: it is not what was read from the source" : "verify",
+	                     ret);
 }
 
 /** The thread: until nothing is left, or the job is cancelled. */

@@ -9,8 +9,8 @@
 struct usync_job;
 
 /**
- * Read back all files that JOB has copied; its workers have ended.  Each that is as it should be is complete by the journal, if there
- * is one; each that is not is reported and counts as failed.
+ * Read back all files that JOB has copied; its workers have ended.  Each that is as it should be is complete by the
+ * journal, if there is one; each that is not is reported and counts as failed.
  */
 void us_verify(struct usync_job *job);
 

@@ -42,9 +42,10 @@ static unsigned int ring_entries(const struct usync_job *job)
 }
 
 /**
- * Reserve NR files, and slices: each file in flight may be of its own, and one is being begun.  No page of theirs is touched
- * here, nor are they near to those of another worker: the thread that uses them does that when it comes to them, and so
- * they lie on its node, and those that are there only for gathered files take no memory before there are any.
+ * Reserve NR files, and slices: each file in flight may be of its own, and one is being begun.  No page of theirs is
+ * touched here, nor are they near to those of another worker: the thread that uses them does that when it comes to
+ * them, and so they lie on its node, and those that are there only for gathered files take no memory before there are
+ * any.
  */
 static int init_files(struct us_worker *worker, unsigned int nr)
 {
@@ -86,7 +87,8 @@ int us_worker_init(struct us_worker *worker, struct usync_job *job, unsigned int
 
 	*worker = (struct us_worker){.job = job, .id = id, .is_late = late, .noatime = true};
 	worker->depth = late ? us_min(job->depth, US_POLICY_LATE_DEPTH) : job->depth;
-	worker->window = job->io_mode == US_IO_AUTO && job->link == NULL ? us_min(worker->depth, US_POLICY_WINDOW_FIRST) : worker->depth;
+	worker->window = job->io_mode == US_IO_AUTO && job->link == NULL ? us_min(worker->depth, US_POLICY_WINDOW_FIRST)
+	                                                                 : worker->depth;
 	worker->ready_end = &worker->ready;
 	worker->starved_end = &worker->starved;
 	worker->large_end = &worker->large;
@@ -487,7 +489,8 @@ static bool is_low(const struct us_worker *worker)
 /** True when another file may be begun. */
 static bool has_room(const struct us_worker *worker)
 {
-	return nr_active(worker) < window_of(worker) && !worker->gather.full && worker->starved == NULL && !worker->is_draining;
+	return nr_active(worker) < window_of(worker) && !worker->gather.full && worker->starved == NULL &&
+	       !worker->is_draining;
 }
 
 /**
@@ -577,9 +580,9 @@ static void give_slice_away(struct us_worker *worker)
 }
 
 /**
- * A large file keeps its worker for long, so all that is in flight goes first, and what is not begun yet is for others to take.  As
- * long as there are enough workers at large files this one goes on with small ones, if there are any: it waits when its slice is at
- * its end, or its window full of large ones.
+ * A large file keeps its worker for long, so all that is in flight goes first, and what is not begun yet is for others
+ * to take.  As long as there are enough workers at large files this one goes on with small ones, if there are any: it
+ * waits when its slice is at its end, or its window full of large ones.
  */
 static void copy_large(struct us_worker *worker)
 {
@@ -631,7 +634,10 @@ static void run(struct us_worker *worker)
 	}
 }
 
-/** True when a task of the feed's would be begun.  Who has no room for it must not wait for it: it may be there, and stay there. */
+/**
+ * True when a task of the feed's would be begun.  Who has no room for it must not wait for it: it may be there, and
+ * stay there.
+ */
 static bool can_take_task(const struct us_worker *worker)
 {
 	return worker->slice == NULL && worker->free_dir_opens != NULL && has_room(worker);
@@ -651,7 +657,8 @@ static void run_linked(struct us_worker *worker)
 
 		if (more && wants) {
 			more = fill(worker);
-			worker->activity += more ? 0 : 1; /* No wait before link->end(), of which nothing would wake it. */
+			/* No wait before link->end(), of which nothing would wake it. */
+			worker->activity += more ? 0 : 1;
 		}
 		put_ready(worker, true);
 		moved = link->move(worker);
@@ -681,8 +688,8 @@ static void drop_umask(struct us_worker *worker)
 }
 
 /**
- * Keep this thread on its processor, if that was asked for: before it touches its memory, which comes from the node that it
- * runs on at that time.
+ * Keep this thread on its processor, if that was asked for: before it touches its memory, which comes from the node
+ * that it runs on at that time.
  */
 static void pin(const struct us_worker *worker)
 {

@@ -171,7 +171,9 @@ void us_worker_retry_open(struct us_worker *worker, struct us_op *op);
 
 /* For sinks. */
 
-/** FILE waits for the other side of the connection, or does no longer: meanwhile the window has room for another one. */
+/**
+ * FILE waits for the other side of the connection, or does no longer: meanwhile the window has room for another one.
+ */
 void us_worker_set_waiting(struct us_worker *worker, struct us_file *file, bool waiting);
 
 /** FILE's verdict is known. */

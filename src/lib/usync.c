@@ -23,16 +23,15 @@ static bool is_within(uint64_t value, uint64_t min, uint64_t max)
 /** Check the caller's options. */
 static int check_options(const struct usync_options *options)
 {
-	if (options->version != USYNC_OPTIONS_VERSION ||
-	    !is_within(options->jobs, 1, USYNC_JOBS_MAX) ||
+	if (options->version != USYNC_OPTIONS_VERSION || !is_within(options->jobs, 1, USYNC_JOBS_MAX) ||
 	    !is_within(options->queue_depth, 1, USYNC_QUEUE_DEPTH_MAX) ||
 	    !is_within(options->chunk_size, USYNC_CHUNK_MIN, USYNC_CHUNK_MAX) ||
 	    !is_within(options->max_rate, USYNC_RATE_MIN, UINT64_MAX) ||
 	    !is_within(options->compress, 1, USYNC_COMPRESS_MAX) || options->sockets > USYNC_SOCKETS_PLAIN ||
 	    options->io > USYNC_IO_SYNC || options->copy > USYNC_COPY_CFR ||
-	    !is_within(options->large_size, USYNC_LARGE_MIN, UINT64_MAX) ||
-	    options->compare > USYNC_COMPARE_NEVER || options->sparse > USYNC_SPARSE_NEVER ||
-	    options->order > USYNC_ORDER_NONE || options->follow > USYNC_FOLLOW_ALL || options->reflink > USYNC_REFLINK_NEVER ||
+	    !is_within(options->large_size, USYNC_LARGE_MIN, UINT64_MAX) || options->compare > USYNC_COMPARE_NEVER ||
+	    options->sparse > USYNC_SPARSE_NEVER || options->order > USYNC_ORDER_NONE ||
+	    options->follow > USYNC_FOLLOW_ALL || options->reflink > USYNC_REFLINK_NEVER ||
 	    (options->keep | options->keep_strictly) >= USYNC_KEEP_NONE * 2u) {
 		return -EINVAL;
 	}
@@ -251,7 +250,8 @@ int usync_job_new_send(struct usync_job **job, const struct usync_options *optio
 	int ret;
 
 	if (nr_sources == 0 || peer->nr == 0 ||
-	    (options != NULL && (options->nr_link_dests > 0 || options->temp_dir != NULL || options->journal != NULL))) {
+	    (options != NULL &&
+	     (options->nr_link_dests > 0 || options->temp_dir != NULL || options->journal != NULL))) {
 		return -EINVAL;
 	}
 	ret = new_job(&new, options, sources, nr_sources, us_conn_name(peer->conns[0]));

@@ -28,7 +28,8 @@
 static_assert(USYNC_SECRET_SIZE == US_SECRET_MADE + 1 && USYNC_SECRET_MAX == US_SECRET_MAX + 1 &&
                       USYNC_WHY_SIZE == US_NET_TEXT_MAX && USYNC_CONNECTIONS_MAX == US_PEER_CONNS_MAX,
               "sizes of the public header");
-static_assert((int)USYNC_KTLS_ON == (int)US_KTLS_ON && (int)USYNC_KTLS_OFF == (int)US_KTLS_OFF, "values of the public header");
+static_assert((int)USYNC_KTLS_ON == (int)US_KTLS_ON && (int)USYNC_KTLS_OFF == (int)US_KTLS_OFF,
+              "values of the public header");
 
 struct usync_net {
 	struct usync_net_options options;
@@ -87,7 +88,8 @@ static int check_options(const struct usync_net_options *options, char why[USYNC
 	return 0;
 }
 
-int usync_net_new(struct usync_net **net, const struct usync_net_options *options, const char *secret, char why[USYNC_WHY_SIZE])
+int usync_net_new(struct usync_net **net, const struct usync_net_options *options, const char *secret,
+                  char why[USYNC_WHY_SIZE])
 {
 	struct usync_net *new;
 	int ret = check_options(options, why);
@@ -114,7 +116,8 @@ int usync_net_new(struct usync_net **net, const struct usync_net_options *option
 	if (new->secret.weak) {
 		char text[128];
 
-		snprintf(text, sizeof(text), "the secret is weak (some %u bits to guess); 'uring-sync keygen' makes a strong one",
+		snprintf(text, sizeof(text),
+		         "the secret is weak (some %u bits to guess); 'uring-sync keygen' makes a strong one",
 		         new->secret.bits);
 		tell(new, USYNC_EVENT_WARNING, text);
 	}
@@ -157,8 +160,8 @@ int usync_net_connect(struct usync_net *net, const char *host, const char *port,
 	if (ret == 0) {
 		char text[US_NET_TEXT_MAX];
 
-		snprintf(text, sizeof(text), "%s: %u connection%s, %s", (*peer)->name, (*peer)->nr, (*peer)->nr == 1 ? "" : "s",
-		         us_conn_security((*peer)->conns[0]));
+		snprintf(text, sizeof(text), "%s: %u connection%s, %s", (*peer)->name, (*peer)->nr,
+		         (*peer)->nr == 1 ? "" : "s", us_conn_security((*peer)->conns[0]));
 		on_note(net, text);
 	}
 	return ret;

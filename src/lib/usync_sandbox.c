@@ -11,8 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
-/** What the C library may want to read: names of users and groups, and the modules for that; what the kernel says of this process. */
-static const char *const library_trees[] = {"/etc", "/usr", "/lib", "/lib64", "/proc/self", "/proc/sys", "/sys/fs", "/dev/null"};
+/**
+ * What the C library may want to read: names of users and groups, and the modules for that; what the kernel says of
+ * this process.
+ */
+static const char *const library_trees[] = {"/etc",       "/usr",      "/lib",    "/lib64",
+                                            "/proc/self", "/proc/sys", "/sys/fs", "/dev/null"};
 
 /** Cut PATH down to what exists of it. */
 static void cut_to_existing(char *path)
@@ -66,13 +70,14 @@ int usync_sandbox(const char *const *trees, size_t nr, char note[USYNC_WHY_SIZE]
 		all[nr + i] = (struct us_landlock_tree){library_trees[i], US_LANDLOCK_READS};
 	}
 	if (ret == 0) {
-		all[nr + us_array_size(library_trees)] = (struct us_landlock_tree){P_tmpdir, US_LANDLOCK_SPOOLS}; /* For tmpfile(3). */
+		/* For tmpfile(3). */
+		all[nr + us_array_size(library_trees)] = (struct us_landlock_tree){P_tmpdir, US_LANDLOCK_SPOOLS};
 		ret = version < 0 ? version : us_landlock_enter(all, nr + us_array_size(library_trees) + 1);
 	}
 	if (ret == 0) {
 		us_quote(name, sizeof(name), nr > 0 ? paths[0] : "");
-		snprintf(note, USYNC_WHY_SIZE, "sandbox: Landlock %d, nothing is written outside of %s%s", version, name,
-		         nr > 1 ? " and what options name" : "");
+		snprintf(note, USYNC_WHY_SIZE, "sandbox: Landlock %d, nothing is written outside of %s%s", version,
+		         name, nr > 1 ? " and what options name" : "");
 	} else if (ret == -EOPNOTSUPP) {
 		snprintf(note, USYNC_WHY_SIZE, "no sandbox: the kernel has no Landlock, or only its first version");
 	} else {

@@ -80,7 +80,8 @@ void us_address_key(uint8_t key[US_ADDRESS_KEY], const struct sockaddr_storage *
 	}
 }
 
-int us_address_lookup(struct addrinfo **list, const char *host, const char *port, bool passive, char why[US_NET_TEXT_MAX])
+int us_address_lookup(struct addrinfo **list, const char *host, const char *port, bool passive,
+                      char why[US_NET_TEXT_MAX])
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | (passive ? AI_PASSIVE : 0)};
 	char name[256];

@@ -19,8 +19,8 @@
 void us_address_text(char text[US_CONN_NAME_MAX], const struct sockaddr_storage *address);
 
 /**
- * What tells one party from another: an IPv4 address, or the first 64 bits of an IPv6 one, for whoever has one address of a
- * network has all of them.
+ * What tells one party from another: an IPv4 address, or the first 64 bits of an IPv6 one, for whoever has one address
+ * of a network has all of them.
  */
 void us_address_key(uint8_t key[US_ADDRESS_KEY], const struct sockaddr_storage *address);
 
@@ -31,11 +31,13 @@ socklen_t us_address_size(const struct sockaddr_storage *address);
 uint16_t us_address_port(const struct sockaddr_storage *address);
 
 /**
- * Look HOST up (getaddrinfo(3)): names, IPv4 and IPv6 addresses without brackets; NULL with PASSIVE for every address of this host.
+ * Look HOST up (getaddrinfo(3)): names, IPv4 and IPv6 addresses without brackets; NULL with PASSIVE for every address
+ * of this host.
  *
  * @param[out] list  To be freed with freeaddrinfo(3).
  * @return 0, -EHOSTUNREACH when there is no such host, or -ENOMEM; WHY tells in words.
  */
-int us_address_lookup(struct addrinfo **list, const char *host, const char *port, bool passive, char why[US_NET_TEXT_MAX]);
+int us_address_lookup(struct addrinfo **list, const char *host, const char *port, bool passive,
+                      char why[US_NET_TEXT_MAX]);
 
 #endif /* US_NET_ADDRESS_H */

@@ -40,7 +40,8 @@ static int proof(const struct auth *auth, bool of_server, uint8_t out[US_KEY_SIZ
 {
 	const uint8_t *pieces[2] = {auth->client, auth->server_nonce};
 
-	return us_hmac(out, auth->key, of_server ? "uring-sync 1 server" : "uring-sync 1 client", pieces, us_array_size(pieces));
+	return us_hmac(out, auth->key, of_server ? "uring-sync 1 server" : "uring-sync 1 client", pieces,
+	               us_array_size(pieces));
 }
 
 /** Put a reply together; its payload is the caller's. */
@@ -81,7 +82,8 @@ static int compose(struct auth *auth)
 static int check_reply(const struct auth *auth, struct us_conn *conn)
 {
 	if (memcmp(auth->message, US_AUTH_MAGIC, US_AUTH_MAGIC_SIZE) != 0) {
-		return us_conn_fail(conn, -EPROTO, "the other side is no uring-sync, or demands TLS (--no-tls is for both sides)");
+		return us_conn_fail(conn, -EPROTO,
+		                    "the other side is no uring-sync, or demands TLS (--no-tls is for both sides)");
 	}
 	switch (auth->message[US_AUTH_MAGIC_SIZE]) {
 	case US_AUTH_OK:

@@ -9,8 +9,8 @@
  *	  HMAC(key, "client", C, S)                 ->
  *	                                            <-      magic, status, HMAC(key, "server", C, S)
  *
- * The secret never crosses; a proof is good for these two nonces and in this direction only.  What follows is neither secret nor
- * protected: this is for loopback and tunnels.
+ * The secret never crosses; a proof is good for these two nonces and in this direction only.  What follows is neither
+ * secret nor protected: this is for loopback and tunnels.
  */
 #ifndef US_NET_AUTH_H
 #define US_NET_AUTH_H
@@ -49,8 +49,8 @@ enum us_auth_kind {
 int us_auth_peek(const struct us_conn *conn);
 
 /**
- * As a server, tell a client that came in the other way (TLS where there is none, or the reverse) why it can't be served.  As far as that goes
- * without waiting: the connection is then to be closed.
+ * As a server, tell a client that came in the other way (TLS where there is none, or the reverse) why it can't be
+ * served.  As far as that goes without waiting: the connection is then to be closed.
  */
 void us_auth_turn_away(struct us_conn *conn, enum us_auth_kind kind);
 

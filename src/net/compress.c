@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each payload is compressed by itself: a connection keeps no window between them, so what one of them says bears on no other one.
- * Both ways are made in one call, whose output lies in a buffer of the largest size; that needs no window of zstd's own, however
- * large a one the other side's data asks for.
+ * Each payload is compressed by itself: a connection keeps no window between them, so what one of them says bears on no
+ * other one.  Both ways are made in one call, whose output lies in a buffer of the largest size; that needs no window
+ * of zstd's own, however large a one the other side's data asks for.
  */
 #include "net/compress.h"
 

@@ -3,8 +3,8 @@
  * @file compress.h
  * Payloads of frames, compressed with Zstandard (RFC 8878): each is one frame of that format, which tells its size.
  *
- * No I/O.  What is decompressed comes from the other side and is believed in nothing: it is never larger than a frame's payload
- * may be.  An object is one thread's at a time.
+ * No I/O.  What is decompressed comes from the other side and is believed in nothing: it is never larger than a
+ * frame's payload may be.  An object is one thread's at a time.
  */
 #ifndef US_NET_COMPRESS_H
 #define US_NET_COMPRESS_H
@@ -20,7 +20,11 @@
 
 struct us_compress;
 
-/** Make what compresses at LEVEL (1 to USYNC_COMPRESS_MAX; a level costs the more memory the higher it is).  @return 0 or -ENOMEM. */
+/**
+ * Make what compresses at LEVEL (1 to USYNC_COMPRESS_MAX; a level costs the more memory the higher it is).
+ *
+ * @return 0 or -ENOMEM.
+ */
 int us_compress_new(struct us_compress **compress, unsigned int level);
 
 /** Free it; NULL is allowed. */
@@ -43,7 +47,8 @@ int us_decompress_new(struct us_decompress **decompress);
 void us_decompress_free(struct us_decompress *decompress);
 
 /**
- * Decompress the LENGTH bytes at FROM, which have to be just one frame that tells its size, from 1 to US_WIRE_FRAME_MAX bytes.
+ * Decompress the LENGTH bytes at FROM, which have to be just one frame that tells its size, from 1 to US_WIRE_FRAME_MAX
+ * bytes.
  *
  * @param[out] to    Room for US_WIRE_FRAME_MAX bytes.  No more memory is taken, whatever FROM says.
  * @param[out] size  How many were written.

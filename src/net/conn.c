@@ -33,7 +33,8 @@ static int conn_new(struct us_conn **conn, int in, int out, const char *name)
 	if (new == NULL) {
 		return -ENOMEM;
 	}
-	*new = (struct us_conn){.in = in, .out = out, .plain_send = true, .plain_recv = true, .calls = &us_conn_plain_calls};
+	*new = (struct us_conn){
+		.in = in, .out = out, .plain_send = true, .plain_recv = true, .calls = &us_conn_plain_calls};
 	new->in_socket = us_is_socket(in);
 	new->out_socket = in == out ? new->in_socket : us_is_socket(out);
 	snprintf(new->name, sizeof(new->name), "%s", name);
@@ -191,13 +192,15 @@ int us_conn_read(struct us_conn *conn, void *buf, size_t size)
 }
 
 /**
- * A write came to RET.  What was spliced before it TCP may hold back for more to follow, which has no room then: for ever with kernel TLS
- * between, where Linux 6.1 gives TCP whole records with MSG_SENDPAGE_NOTLAST and waits for room before the one that ends that.
+ * A write came to RET.  What was spliced before it TCP may hold back for more to follow, which has no room then: for
+ * ever with kernel TLS between, where Linux 6.1 gives TCP whole records with MSG_SENDPAGE_NOTLAST and waits for room
+ * before the one that ends that.
  */
 static void let_go(struct us_conn *conn, int ret)
 {
 	if (ret == -EAGAIN && conn->is_held && conn->out_socket) {
-		us_sock_set(conn->out, IPPROTO_TCP, TCP_NODELAY, 1); /* It is set: setting it again sends what is held (tcp(7)). */
+		/* It is set: setting it again sends what is held (tcp(7)). */
+		us_sock_set(conn->out, IPPROTO_TCP, TCP_NODELAY, 1);
 	}
 }
 

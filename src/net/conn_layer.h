@@ -33,7 +33,8 @@ struct us_conn_calls {
 struct us_conn_ring;
 
 struct us_conn {
-	pthread_mutex_t lock; /**< Guards the layer's state, and what is waited for, between reads and writes: TLS is no two streams. */
+	pthread_mutex_t lock; /**< Guards the layer's state, and what is waited for, between reads and writes: TLS is no
+	                           two streams. */
 	int in;
 	int out;
 	bool in_socket;

@@ -6,7 +6,8 @@
  *	IDLE ------------------> QUEUED -----------> DONE ------------------------> IDLE
  *	       answers -EAGAIN                              answers what it came to
  *
- * A ring waits by itself for the socket, so nothing is polled for meanwhile.  What it does not take is done by a plain call.
+ * A ring waits by itself for the socket, so nothing is polled for meanwhile.  What it does not take is done by a plain
+ * call.
  */
 #include "net/conn.h"
 
@@ -89,7 +90,8 @@ static int ring_read(struct us_conn *conn, void *buf, size_t size)
 	if (ret != -EAGAIN || ring->recv.state == QUEUED) {
 		return ret;
 	}
-	ring->recv.op = (struct us_op){.kind = US_OP_RECV, .fd = conn->in, .buf = buf, .len = (uint32_t)us_min(size, (size_t)1 << 30)};
+	ring->recv.op = (struct us_op){
+		.kind = US_OP_RECV, .fd = conn->in, .buf = buf, .len = (uint32_t)us_min(size, (size_t)1 << 30)};
 	if (!was_done && (ring->uses & US_CONN_RING_RECV) != 0 && queue(ring, &ring->recv)) {
 		return -EAGAIN;
 	}

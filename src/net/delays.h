@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file delays.h
- * Who gave a wrong secret waits before the next try, the longer the more often.  The table has a fixed size: where it is full, who was
- * heard of longest ago is forgotten.
+ * Who gave a wrong secret waits before the next try, the longer the more often.  The table has a fixed size: where it
+ * is full, who was heard of longest ago is forgotten.
  *
- * Tries of one address come one by one, each a delay after the one before, so that many at once gain nothing.  No moment
- * is kept for who waits: one that has left takes nobody's time.
- * Not for use by several threads.
+ * Tries of one address come one by one, each a delay after the one before, so that many at once gain nothing.  No
+ * moment is kept for who waits: one that has left takes nobody's time.  Not for use by several threads.
  */
 #ifndef US_NET_DELAYS_H
 #define US_NET_DELAYS_H

@@ -35,7 +35,8 @@ static int fail(const struct call *call, int error, const char *text)
 /** Put on a new connection what protects it. */
 static int begin(const struct call *call, struct us_conn *conn)
 {
-	int ret = call->dial->tls != NULL ? us_tls_begin(conn, call->dial->tls) : us_auth_begin(conn, call->dial->secret, false);
+	int ret = call->dial->tls != NULL ? us_tls_begin(conn, call->dial->tls)
+	                                  : us_auth_begin(conn, call->dial->secret, false);
 
 	return ret < 0 ? fail(call, ret, strerror(-ret)) : 0;
 }
@@ -71,14 +72,17 @@ static int wait_any(const struct call *call, const bool waiting[US_PEER_CONNS_MA
 		if (waiting[i]) {
 			int events = us_conn_events(call->peer->conns[i]);
 
-			fds[nr++] = (struct pollfd){.fd = us_conn_fd(call->peer->conns[i], POLLIN), .events = (short)events};
+			fds[nr++] = (struct pollfd){.fd = us_conn_fd(call->peer->conns[i], POLLIN),
+			                            .events = (short)events};
 		}
 	}
 	ret = us_poll_until(fds, nr, call->wait.deadline_ns);
 	if (ret > 0 && fds[0].revents != 0) {
 		return fail(call, -ECANCELED, strerror(ECANCELED));
 	}
-	return ret > 0 ? 0 : fail(call, ret < 0 ? ret : -ETIMEDOUT, ret < 0 ? strerror(-ret) : "the other side does not answer");
+	return ret > 0 ? 0
+	               : fail(call, ret < 0 ? ret : -ETIMEDOUT,
+	                      ret < 0 ? strerror(-ret) : "the other side does not answer");
 }
 
 /** Bring all handshakes to their end, side by side. */
@@ -157,7 +161,8 @@ static int wait_ready(struct call *call)
 				/* As long as it takes: the kernel's keep-alive finds a server that is gone. */
 				call->wait.deadline_ns = 0;
 				if (call->dial->note != NULL) {
-					call->dial->note(call->dial->payload, "waiting: the other side serves another transfer");
+					call->dial->note(call->dial->payload,
+					                 "waiting: the other side serves another transfer");
 				}
 			}
 		} while (ret == US_JOIN_WAIT);
@@ -197,7 +202,8 @@ static int go_on(struct call *call)
 	return ret < 0 ? ret : wait_ready(call);
 }
 
-int us_dial(struct usync_peer **peer, const struct us_dial *dial, const char *host, const char *port, char why[US_NET_TEXT_MAX])
+int us_dial(struct usync_peer **peer, const struct us_dial *dial, const char *host, const char *port,
+            char why[US_NET_TEXT_MAX])
 {
 	struct call call = {.dial = dial, .port = port, .why = why};
 	struct us_conn *first;

@@ -24,12 +24,13 @@ struct us_dial {
 };
 
 /**
- * Connect to PORT of HOST.  The first connection is through its handshake before the others begin, all at once: a wrong secret is
- * found once.  Blocks.
+ * Connect to PORT of HOST.  The first connection is through its handshake before the others begin, all at once: a
+ * wrong secret is found once.  Blocks.
  *
  * @param[out] why  On failure: what went wrong, in words, with the host's name.
  * @return 0, -EACCES when the secrets differ, or another negative errno.
  */
-int us_dial(struct usync_peer **peer, const struct us_dial *dial, const char *host, const char *port, char why[US_NET_TEXT_MAX]);
+int us_dial(struct usync_peer **peer, const struct us_dial *dial, const char *host, const char *port,
+            char why[US_NET_TEXT_MAX]);
 
 #endif /* US_NET_DIAL_H */

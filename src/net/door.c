@@ -76,7 +76,8 @@ struct us_door {
 };
 
 /** Tell of something, unless too much is told. */
-static void warn(struct us_door *door, const struct us_conn *conn, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void warn(struct us_door *door, const struct us_conn *conn, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 static void warn(struct us_door *door, const struct us_conn *conn, const char *format, ...)
 {
 	char reason[US_NET_TEXT_MAX];
@@ -190,7 +191,8 @@ static void remove_stranger(struct us_door *door, unsigned int i)
 {
 	us_conn_close(door->strangers[i].conn);
 	/* Those behind keep their order, which is that of their coming. */
-	memmove(&door->strangers[i], &door->strangers[i + 1], (door->nr_strangers - i - 1) * sizeof(door->strangers[0]));
+	memmove(&door->strangers[i], &door->strangers[i + 1],
+	        (door->nr_strangers - i - 1) * sizeof(door->strangers[0]));
 	door->nr_strangers--;
 }
 
@@ -222,7 +224,8 @@ static void add_stranger(struct us_door *door, struct us_conn *conn, const struc
 	if (door->nr_strangers == door->max_strangers) {
 		unsigned int victim = pick_victim(door);
 
-		warn(door, door->strangers[victim].conn, "turned away: %u others are in their handshakes", door->max_strangers - 1);
+		warn(door, door->strangers[victim].conn, "turned away: %u others are in their handshakes",
+		     door->max_strangers - 1);
 		remove_stranger(door, victim);
 	}
 	stranger = &door->strangers[door->nr_strangers++];
@@ -404,7 +407,9 @@ static void step_strangers(struct us_door *door)
 		int ret = stranger_step(door, stranger);
 
 		if (ret == -EAGAIN && stranger->stage != STAGE_HELD && us_clock_ns() >= stranger->deadline_ns) {
-			warn(door, stranger->conn, stranger->stage == STAGE_PEEK ? "says nothing" : "did not bring its handshake to an end in time");
+			warn(door, stranger->conn,
+			     stranger->stage == STAGE_PEEK ? "says nothing"
+			                                   : "did not bring its handshake to an end in time");
 			ret = -ETIMEDOUT;
 		}
 		if (ret == -EAGAIN) {
@@ -443,7 +448,8 @@ static void check_parties(struct us_door *door)
 		if (party->nr > 0 && party->order == 0 && now >= party->deadline_ns) {
 			for (unsigned int j = 0; j < party->nr; j++) {
 				if (party->conns[j] != NULL) {
-					warn(door, party->conns[j], "%u of its %u connections did not come", party->nr - party->here, party->nr);
+					warn(door, party->conns[j], "%u of its %u connections did not come",
+					     party->nr - party->here, party->nr);
 					break;
 				}
 			}
@@ -465,8 +471,8 @@ static bool take_turn(struct us_door *door, struct usync_peer **peer)
 			atomic_fetch_add(&door->clients, 1);
 			(*peer)->freed = peer_freed;
 			(*peer)->payload = door;
-			snprintf(text, sizeof(text), "%s: %u connection%s, %s", (*peer)->name, (*peer)->nr, (*peer)->nr == 1 ? "" : "s",
-			         us_conn_security((*peer)->conns[0]));
+			snprintf(text, sizeof(text), "%s: %u connection%s, %s", (*peer)->name, (*peer)->nr,
+			         (*peer)->nr == 1 ? "" : "s", us_conn_security((*peer)->conns[0]));
 			if (door->options.note != NULL) {
 				door->options.note(door->options.payload, text);
 			}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A record is decoded in two steps: its fixed part, then the pieces that it counts, cut off one after the other from what is left.
- * They have to come to exactly its length.
+ * A record is decoded in two steps: its fixed part, then the pieces that it counts, cut off one after the other from
+ * what is left.  They have to come to exactly its length.
  */
 #include "net/frame.h"
 
@@ -166,7 +166,8 @@ static void put_data(uint8_t **at, const struct us_record *record)
 		break;
 	case US_RECORD_MIRROR:
 	case US_RECORD_MISSING:
-		put(at, &(struct us_wire_names){.dir = record->id, .bytes = record->length}, sizeof(struct us_wire_names));
+		put(at, &(struct us_wire_names){.dir = record->id, .bytes = record->length},
+		    sizeof(struct us_wire_names));
 		break;
 	default:
 		put_file(at, record);
@@ -209,7 +210,8 @@ static void put_reply(uint8_t **at, const struct us_record *record)
 		break;
 	case US_REPLY_ASK:
 	case US_REPLY_MIRRORED:
-		put(at, &(struct us_wire_names){.dir = record->id, .bytes = record->length}, sizeof(struct us_wire_names));
+		put(at, &(struct us_wire_names){.dir = record->id, .bytes = record->length},
+		    sizeof(struct us_wire_names));
 		break;
 	default:
 		put(at,
@@ -424,7 +426,8 @@ static bool decode_part(struct rest *rest, struct us_record *record)
 	record->sum_length = wire.sum;
 	record->data = cut(rest, wire.length);
 	record->length = wire.length;
-	return !rest->wrong && are_file_flags(record) && (record->flags & (US_FILE_ASK | US_FILE_AGAIN | US_FILE_RANGES)) == 0 &&
+	return !rest->wrong && are_file_flags(record) &&
+	       (record->flags & (US_FILE_ASK | US_FILE_AGAIN | US_FILE_RANGES)) == 0 &&
 	       ((record->flags & US_FILE_SAME) == 0 || wire.length == 0);
 }
 

@@ -3,8 +3,8 @@
  * @file frame.h
  * Frames and records between the form that they have on the wire (wire.h) and one that can be worked with.
  *
- * No I/O and no memory is taken here.  What comes from the wire is believed in nothing: each length is held against its limit and
- * against what is there before it is used.  Texts and contents of a decoded record lie in the payload.
+ * No I/O and no memory is taken here.  What comes from the wire is believed in nothing: each length is held against
+ * its limit and against what is there before it is used.  Texts and contents of a decoded record lie in the payload.
  */
 #ifndef US_NET_FRAME_H
 #define US_NET_FRAME_H
@@ -19,7 +19,9 @@
 /** Bytes of a frame's head. */
 #define US_FRAME_HEAD sizeof(struct us_wire_head)
 
-/** Write the head of a frame whose payload of LENGTH bytes follows it in memory; of a bare one the contents need not. */
+/**
+ * Write the head of a frame whose payload of LENGTH bytes follows it in memory; of a bare one the contents need not.
+ */
 void us_frame_seal(void *frame, enum us_wire_type type, uint8_t flags, uint32_t length);
 
 /** A head that was looked at. */
@@ -39,7 +41,11 @@ int us_frame_check(const struct us_frame *frame, const void *payload);
 /** The bytes of a bare PAYLOAD, of LENGTH bytes, that come before its contents; 0 when it is none. */
 uint32_t us_frame_bare_head(const void *payload, uint32_t length);
 
-/** Cut the end off a bare frame that was checked, which is then like others.  @return 1, 0 when it is void, or -EBADMSG. */
+/**
+ * Cut the end off a bare frame that was checked, which is then like others.
+ *
+ * @return 1, 0 when it is void, or -EBADMSG.
+ */
 int us_frame_cut_bare(struct us_frame *frame, const void *payload);
 
 /** A record.  Which members mean something is told by wire.h for each type; others are 0. */
@@ -75,7 +81,9 @@ struct us_record {
 /** The bytes that RECORD takes on the wire. */
 size_t us_record_size(const struct us_record *record);
 
-/** Write RECORD to TO, where us_record_size() bytes are free; contents too, unless data is NULL: then they are left out. */
+/**
+ * Write RECORD to TO, where us_record_size() bytes are free; contents too, unless data is NULL: then they are left out.
+ */
 void us_record_put(void *to, const struct us_record *record);
 
 /** Where the next record of a payload stands. */

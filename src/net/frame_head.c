@@ -14,7 +14,8 @@ uint32_t us_frame_bare_head(const void *payload, uint32_t length)
 	uint32_t contents;
 	size_t least = sizeof(head);
 
-	if (length < sizeof(head) + us_max(sizeof(struct us_wire_file), sizeof(struct us_wire_part)) + sizeof(struct us_wire_bare_end)) {
+	if (length < sizeof(head) + us_max(sizeof(struct us_wire_file), sizeof(struct us_wire_part)) +
+	                     sizeof(struct us_wire_bare_end)) {
 		return 0;
 	}
 	memcpy(&head, payload, sizeof(head));
@@ -27,7 +28,8 @@ uint32_t us_frame_bare_head(const void *payload, uint32_t length)
 	} else {
 		return 0;
 	}
-	if (head.length != length - sizeof(struct us_wire_bare_end) || contents == 0 || contents > head.length - least) {
+	if (head.length != length - sizeof(struct us_wire_bare_end) || contents == 0 ||
+	    contents > head.length - least) {
 		return 0;
 	}
 	return head.length - contents;

@@ -95,7 +95,8 @@ static int decompress(struct us_in *in)
 	struct us_in_frame *from = in->filling;
 	struct us_in_frame *to = in->spare;
 	uint32_t length;
-	int ret = us_decompress(in->decompress, us_in_payload(from), from->head.length, to->bytes + US_FRAME_HEAD, &length);
+	int ret = us_decompress(in->decompress, us_in_payload(from), from->head.length, to->bytes + US_FRAME_HEAD,
+	                        &length);
 
 	if (ret < 0) {
 		return ret;
@@ -149,7 +150,8 @@ static int look(struct us_in *in)
 	}
 	in->completed++;
 	if (frame->head.type == US_WIRE_PING) {
-		frame->got = 0; /* That it came is all that it says; so there is room for it whatever others are waited for. */
+		/* That it came is all that it says; so there is room for it whatever others are waited for. */
+		frame->got = 0;
 		in->pings++;
 		return 0;
 	}

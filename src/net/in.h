@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file in.h
- * What was received on one connection: whole frames, in order.  A frame's memory is used as it is, so it stays until the last
- * one who needs it has let it go; when as many are in use as may be, no more is read.
+ * What was received on one connection: whole frames, in order.  A frame's memory is used as it is, so it stays until
+ * the last one who needs it has let it go; when as many are in use as may be, no more is read.
  */
 #ifndef US_NET_IN_H
 #define US_NET_IN_H
@@ -52,7 +52,8 @@ void us_in_fini(struct us_in *in);
 bool us_in_wants(const struct us_in *in);
 
 /**
- * Read what is there.  Why no more can be read is told once the frames that came before are taken: the last one may say why that is.
+ * Read what is there.  Why no more can be read is told once the frames that came before are taken: the last one may
+ * say why that is.
  *
  * @return bytes; 0 when there was nothing, or in->ended is set; -EBADMSG when it is no frame; another negative errno.
  */

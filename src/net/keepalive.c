@@ -47,7 +47,8 @@ static uint64_t tend(struct us_session *session, uint64_t interval)
 		/* On the first one the sender waits on, for what becomes of the whole. */
 		bool after_end = !session->is_sender && i == 0;
 
-		left = us_min(left, us_out_keep_alive(&session->nets[i].out, session->nets[i].conn, interval, after_end));
+		left = us_min(left,
+		              us_out_keep_alive(&session->nets[i].out, session->nets[i].conn, interval, after_end));
 	}
 	return left;
 }

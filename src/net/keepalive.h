@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file keepalive.h
- * Signs of life: on a connection on which nothing was sent for a third of the shorter of both sides' time limits a PING is.
+ * Signs of life: on a connection on which nothing was sent for a third of the shorter of both sides' time limits a PING
+ * is.
  *
- * A worker can't do that by itself: it may be in a system call that takes minutes (a disk or a server that hangs, fsync(2)), in a long
- * listing or sum, or deleting a large tree.  So a thread does it for all connections of a transfer.
+ * A worker can't do that by itself: it may be in a system call that takes minutes (a disk or a server that hangs,
+ * fsync(2)), in a long listing or sum, or deleting a large tree.  So a thread does it for all connections of a
+ * transfer.
  */
 #ifndef US_NET_KEEPALIVE_H
 #define US_NET_KEEPALIVE_H

@@ -155,8 +155,8 @@ int us_listener_accept(struct us_listener *listener, struct us_conn **conn, stru
 		do {
 			fd = us_accept(listener->fds[which], address);
 			/* The errors of the new connection itself, as accept(2) lists them. */
-		} while (fd == -ECONNABORTED || fd == -EPROTO || fd == -ENETDOWN || fd == -ENOPROTOOPT || fd == -EHOSTDOWN ||
-		         fd == -EHOSTUNREACH || fd == -EOPNOTSUPP || fd == -ENETUNREACH);
+		} while (fd == -ECONNABORTED || fd == -EPROTO || fd == -ENETDOWN || fd == -ENOPROTOOPT ||
+		         fd == -EHOSTDOWN || fd == -EHOSTUNREACH || fd == -EOPNOTSUPP || fd == -ENETUNREACH);
 		if (fd != -EAGAIN) {
 			listener->next = which + 1;
 			return fd < 0 ? fd : us_conn_socket(conn, fd, address, NULL);

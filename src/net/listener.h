@@ -22,8 +22,8 @@ struct us_listener {
 };
 
 /**
- * Listen on PORT ("0": one that is free; listener->port tells which) of every address of HOST, or, where that is NULL, of this machine: IPv6
- * and IPv4 by one socket, or IPv4 alone where there is no IPv6.
+ * Listen on PORT ("0": one that is free; listener->port tells which) of every address of HOST, or, where that is NULL,
+ * of this machine: IPv6 and IPv4 by one socket, or IPv4 alone where there is no IPv6.
  *
  * @param[out] why  On failure: what went wrong, in words.
  * @return 0, -EADDRINUSE, -EACCES (a port below 1024), -EADDRNOTAVAIL, -EHOSTUNREACH, or another negative errno.
@@ -34,8 +34,8 @@ int us_listener_open(struct us_listener *listener, const char *host, const char 
  * Take a connection that waits.
  *
  * @param[out] address  The peer's.
- * @return 0; -EAGAIN when none waits; -EMFILE, -ENFILE, -ENOBUFS or -ENOMEM when it can't be taken now and waits on; -errno.  A
- *         connection that was gone again before it was taken is passed over.
+ * @return 0; -EAGAIN when none waits; -EMFILE, -ENFILE, -ENOBUFS or -ENOMEM when it can't be taken now and waits on;
+ *         -errno.  A connection that was gone again before it was taken is passed over.
  */
 int us_listener_accept(struct us_listener *listener, struct us_conn **conn, struct sockaddr_storage *address);
 

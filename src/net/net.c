@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One connection while files move on it.  Both sides speak at any time, and each always takes what comes as long as it has room; so
- * neither can wait for the other to read what it waits for the other to answer.
+ * One connection while files move on it.  Both sides speak at any time, and each always takes what comes as long as it
+ * has room; so neither can wait for the other to read what it waits for the other to answer.
  */
 #include "base/clock.h"
 #include "base/us.h"
@@ -22,7 +22,10 @@
 /** How long one waits at the end for the other side to take why this one stops. */
 #define FAREWELL_NS UINT64_C(2000000000)
 
-/** A frame that takes longer than so many times the length of silence that is allowed has to come faster than so many bytes a second. */
+/**
+ * A frame that takes longer than so many times the length of silence that is allowed has to come faster than so many
+ * bytes a second.
+ */
 #define DRIP_FACTOR 2u
 #define DRIP_RATE 1024u
 
@@ -38,7 +41,8 @@ void us_net_fail(struct us_net *net, const char *what, int error)
 	net->broken = net->broken || (error == -ETIMEDOUT ? !us_out_is_sent(&net->out)
 	                                                  : error != -EPROTO && error != -EBADMSG && error != -ENOMEM);
 	if (us_job_stopping(net->session->job)) {
-		return; /* Of that the other side has heard on another connection, and what it does now is only the answer. */
+		/* Of that the other side has heard on another connection, and what it does now is only the answer. */
+		return;
 	}
 	us_report_stop_text(net->session->job, error, "%s: %s: %s", us_conn_name(net->conn), what,
 	                    strerrordesc_np(-error));
@@ -106,8 +110,8 @@ static void take_abort(struct us_net *net, const struct us_in_frame *frame)
 }
 
 /**
- * The other side has said all that it had to say here: a sender, when it has the receipts of all that it sent, and a receiver after
- * that.  What is still waited for then would never come.
+ * The other side has said all that it had to say here: a sender, when it has the receipts of all that it sent, and a
+ * receiver after that.  What is still waited for then would never come.
  */
 static void take_end(struct us_net *net, const struct us_in_frame *frame)
 {
@@ -255,14 +259,15 @@ static void note_stillness(struct us_session *session, uint64_t now)
 	uint64_t still = elapsed(now, atomic_load_explicit(&session->moved_ns, memory_order_relaxed));
 
 	if (still > session->timeout_ns && !atomic_exchange(&session->is_still, true)) {
-		us_report_note(session->job, "%s: the other side is there, but nothing has been sent or received for %" PRIu64 " s",
+		us_report_note(session->job,
+		               "%s: the other side is there, but nothing has been sent or received for %" PRIu64 " s",
 		               us_conn_name(session->nets[0].conn), still / SECOND_NS);
 	}
 }
 
 /**
- * See that the other side is there: that something is heard of it.  Where nothing can be, because all room is taken or it has said all
- * that it had to, it has to take what it is sent.
+ * See that the other side is there: that something is heard of it.  Where nothing can be, because all room is taken or
+ * it has said all that it had to, it has to take what it is sent.
  */
 static void check_life(struct us_net *net, uint64_t now)
 {
@@ -287,7 +292,10 @@ static void check_end(struct us_net *net)
 {
 	bool is_all = us_in_is_empty(&net->in) && !net->end_received && net->frame == NULL;
 
-	/* What came before the end counts, but for the zeros of a hole, which can be very many: no one closes before he has FINAL. */
+	/*
+	 * What came before the end counts, but for the zeros of a hole, which can be very many: no one closes before he
+	 * has FINAL.
+	 */
 	if (net->in.error < 0 && net->summing != NULL && !net->failed) {
 		us_net_fail(net, "receive", net->in.error);
 	} else if (net->in.ended && (is_all || net->summing != NULL)) {
@@ -366,7 +374,10 @@ bool us_net_move(struct us_worker *worker)
 	return moved;
 }
 
-/** When to look again, whatever happens until then: a job that is stopped rings no one's bell, and --bwlimit gives each his moment. */
+/**
+ * When to look again, whatever happens until then: a job that is stopped rings no one's bell, and --bwlimit gives each
+ * his moment.
+ */
 static uint64_t next_look(struct us_net *net)
 {
 	uint64_t now = us_clock_ns();
@@ -419,7 +430,8 @@ void us_net_wait(struct us_worker *worker, bool wants)
 		}
 	}
 	fds[0] = (struct pollfd){.fd = (events & POLLIN) != 0 ? us_conn_fd(net->conn, POLLIN) : -1, .events = POLLIN};
-	fds[1] = (struct pollfd){.fd = (events & POLLOUT) != 0 ? us_conn_fd(net->conn, POLLOUT) : -1, .events = POLLOUT};
+	fds[1] =
+		(struct pollfd){.fd = (events & POLLOUT) != 0 ? us_conn_fd(net->conn, POLLOUT) : -1, .events = POLLOUT};
 	fds[2] = (struct pollfd){.fd = us_io_fd(&worker->io), .events = POLLIN};
 	fds[3] = (struct pollfd){.fd = feed_fd, .events = POLLIN};
 	fds[4] = (struct pollfd){.fd = net->bell, .events = POLLIN};

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What a receiver has already, in the destination or in an earlier copy (--link-dest), is held against the sender's by its sum. */
+/*
+ * What a receiver has already, in the destination or in an earlier copy (--link-dest), is held against the sender's by
+ * its sum.
+ */
 #include "base/us.h"
 #include "core/digest.h"
 #include "core/file.h"
@@ -13,7 +16,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-/** Have the sum of what there is of FILE for the file of sums, if there is one: that may be of another kind.  @return 0 or a negative errno. */
+/**
+ * Have the sum of what there is of FILE for the file of sums, if there is one: that may be of another kind.
+ *
+ * @return 0 or a negative errno.
+ */
 static int keep_sum(const struct us_worker *worker, struct us_file *file, int fd, char *buf)
 {
 	const struct usync_job *job = worker->job;
@@ -23,7 +30,8 @@ static int keep_sum(const struct us_worker *worker, struct us_file *file, int fd
 	}
 	us_digest_free(file->digest);
 	file->digest = us_digest_new(job->options.hash);
-	return file->digest != NULL ? us_digest_add_file(file->digest, fd, file->dst_stx.stx_size, buf, job->chunk) : -ENOMEM;
+	return file->digest != NULL ? us_digest_add_file(file->digest, fd, file->dst_stx.stx_size, buf, job->chunk)
+	                            : -ENOMEM;
 }
 
 int us_net_take_sum(const struct us_worker *worker, struct us_file *file, struct us_sum *sum)
@@ -52,5 +60,6 @@ void us_net_leave_reference(struct us_file *file)
 {
 	file->verdict = US_VERDICT_COPY;
 	file->changes |= USYNC_CHANGE_VALUE | USYNC_CHANGE_CONTENT;
-	file->is_reference = false; /* There may be another one that has it; that is not asked for, and costs no more than a copy. */
+	/* There may be another one that has it; that is not asked for, and costs no more than a copy. */
+	file->is_reference = false;
 }

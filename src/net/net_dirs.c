@@ -5,13 +5,14 @@
  *	DIR --> OPENING --> OPEN --> DIR_END, and as much as it counts --> forgotten, and finished when all in it is
  *	              \--> FAILED --> the same
  *
- * Every connection on which a directory is used tells of it first, so that none has to wait for what another one brings.  A DIR may
- * so come on one connection after the DIR_END on another one, which therefore counts the DIRs, and the directories in it that
- * have to be over before.  The table holds a share in the pending of each open directory.
+ * Every connection on which a directory is used tells of it first, so that none has to wait for what another one
+ * brings.  A DIR may so come on one connection after the DIR_END on another one, which therefore counts the DIRs, and
+ * the directories in it that have to be over before.  The table holds a share in the pending of each open directory.
  *
- * What comes on one connection for a directory that another one is opening waits.  That it waits is noted under the lock under which the
- * directory was seen to be OPENING, and who has opened it looks at the notes under the same lock, then rings.  So whoever looked too early is
- * rung for, and finds when it looks again that the directory is OPENING no more.
+ * What comes on one connection for a directory that another one is opening waits.  That it waits is noted under the
+ * lock under which the directory was seen to be OPENING, and who has opened it looks at the notes under the same lock,
+ * then rings.  So whoever looked too early is rung for, and finds when it looks again that the directory is OPENING no
+ * more.
  */
 #include "base/us.h"
 #include "core/dir.h"
@@ -47,7 +48,8 @@ struct us_net_dir {
 	uint32_t ended;     /**< Directories in it that are forgotten. */
 	uint32_t children;  /**< As many as DIR_END counts. */
 	uint32_t xattrs;    /**< Bytes that are counted for its extended attributes. */
-	uint64_t awaited;   /**< While it is OPENING: on which connections something waits for that to be over, by their bits. */
+	uint64_t awaited;   /**< While it is OPENING: on which connections something waits for that to be over, by their
+	                         bits. */
 };
 
 _Static_assert(USYNC_CONNECTIONS_MAX <= 64, "a bit for each connection");
@@ -155,13 +157,17 @@ static void release(struct us_worker *worker, struct us_dir *dir)
 	us_worker_put_dir(worker, dir);
 }
 
-/** Forget the directory ID, and then those above it, as far as all that their DIR_ENDs count has come.  The lock is held, and given back. */
+/**
+ * Forget the directory ID, and then those above it, as far as all that their DIR_ENDs count has come.  The lock is
+ * held, and given back.
+ */
 static void end_complete(struct us_net *net, uint64_t id)
 {
 	struct us_session *session = net->session;
 	struct us_net_dir **at = find(session, id);
 
-	while (*at != NULL && (*at)->expected > 0 && (*at)->seen >= (*at)->expected && (*at)->ended >= (*at)->children) {
+	while (*at != NULL && (*at)->expected > 0 && (*at)->seen >= (*at)->expected &&
+	       (*at)->ended >= (*at)->children) {
 		uint64_t parent = (*at)->parent;
 		struct us_dir *dir = forget(session, at);
 
@@ -194,8 +200,8 @@ static void ring_for(const struct us_session *session, uint64_t waiting)
 }
 
 /** Make the node of the directory of RECORD in PARENT, with all that is known of it.  @return NULL, or 0 in ERROR. */
-static struct us_dir *make_dir(struct us_net *net, const struct us_record *record, struct us_dir *parent, struct us_net_dir *entry,
-                               int *error)
+static struct us_dir *make_dir(struct us_net *net, const struct us_record *record, struct us_dir *parent,
+                               struct us_net_dir *entry, int *error)
 {
 	struct us_session *session = net->session;
 	struct us_dir *dir = us_dir_new(parent, record->name, NULL);
@@ -300,7 +306,8 @@ enum us_net_step us_net_dirs_announce(struct us_net *net, const struct us_record
 	struct us_net_dir *parent;
 
 	if (record->parent == 0 || session->one_name != NULL) {
-		return US_NET_WRONG; /* With one entry the root is what the destination lies in: nothing else there is the sender's. */
+		/* With one entry the root is what the destination lies in: nothing else there is the sender's. */
+		return US_NET_WRONG;
 	}
 	if (net->worker->free_dir_opens == NULL) {
 		return US_NET_STALL; /* One of its own will be over. */
@@ -350,12 +357,17 @@ bool us_net_dirs_is_new(const struct us_dir *dir)
 	return dir->dst_new && dir->references == NULL;
 }
 
-/** The opening of DIR has come to its end.  When it is OPEN another connection may end it as soon as that is known: it is not looked at any more. */
+/**
+ * The opening of DIR has come to its end.  When it is OPEN another connection may end it as soon as that is known: it
+ * is not looked at any more.
+ */
 static void settle(struct us_worker *worker, struct us_dir *dir, enum state state)
 {
 	struct us_net *net = worker->link;
 	struct us_session *session = net->session;
-	enum us_wire_dir_state told = state == FAILED ? US_DIR_FAILED : us_net_dirs_is_new(dir) ? US_DIR_NEW : US_DIR_EXISTS;
+	enum us_wire_dir_state told = state == FAILED           ? US_DIR_FAILED
+	                              : us_net_dirs_is_new(dir) ? US_DIR_NEW
+	                                                        : US_DIR_EXISTS;
 	uint64_t id = dir->net_id;
 	struct us_net_dir **at;
 	uint64_t awaited;
@@ -392,7 +404,11 @@ void us_net_dirs_failed(struct us_worker *worker, struct us_dir *dir)
 	settle(worker, dir, FAILED);
 }
 
-/** Make DIR, of which the caller has a share, that of the worker's slice.  @return 0 or a negative errno: then the share is gone. */
+/**
+ * Make DIR, of which the caller has a share, that of the worker's slice.
+ *
+ * @return 0 or a negative errno: then the share is gone.
+ */
 static int enter(struct us_worker *worker, struct us_dir *dir)
 {
 	struct us_listing *listing = us_listing_new(dir);
@@ -424,7 +440,9 @@ enum us_net_dir_use us_net_dirs_share(struct us_net *net, uint64_t id, struct us
 	pthread_mutex_lock(&session->lock);
 	entry = *find(session, id);
 	if (entry != NULL) {
-		use = entry->state == FAILED ? US_NET_DIR_GONE : entry->state == OPENING ? US_NET_DIR_LATER : US_NET_DIR_READY;
+		use = entry->state == FAILED    ? US_NET_DIR_GONE
+		      : entry->state == OPENING ? US_NET_DIR_LATER
+		                                : US_NET_DIR_READY;
 	}
 	if (use == US_NET_DIR_LATER) {
 		entry->awaited |= bit_of(net);

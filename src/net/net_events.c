@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What happens at the receiver and is for the sender's user as well.  Any thread may note it, and one with a connection tells it; one that is busy, as
- * with the deletion of a large tree, does that late, and so there is no room for all that it may note.
+ * What happens at the receiver and is for the sender's user as well.  Any thread may note it, and one with a
+ * connection tells it; one that is busy, as with the deletion of a large tree, does that late, and so there is no room
+ * for all that it may note.
  */
 #include "base/us.h"
 #include "core/job.h"
@@ -40,7 +41,8 @@ static void free_events(struct us_pending_event *events)
 /** The record of EVENT, whose texts stay where they are. */
 static void describe(const struct usync_event *event, struct us_record *record)
 {
-	*record = (struct us_record){.type = US_REPLY_EVENT, .state = (uint32_t)event->type, .what = "", .meta.mode = event->mode};
+	*record = (struct us_record){
+		.type = US_REPLY_EVENT, .state = (uint32_t)event->type, .what = "", .meta.mode = event->mode};
 	record->name = event->name != NULL ? event->name : event->path;
 	record->name_length = record->name != NULL ? (uint32_t)strnlen(record->name, US_WIRE_PATH_MAX) : 0;
 	record->error = event->error > 0 && event->error < 4096 ? (uint32_t)event->error : 0;
@@ -121,7 +123,8 @@ static void tell_lost(struct us_net *net, uint64_t nr)
 	struct us_record record = {.type = US_REPLY_EVENT, .state = USYNC_EVENT_WARNING, .what = what};
 
 	record.what_length = (uint32_t)snprintf(
-		what, sizeof(what), "%" PRIu64 " messages of the receiver are left out here: there were too many at a time", nr);
+		what, sizeof(what),
+		"%" PRIu64 " messages of the receiver are left out here: there were too many at a time", nr);
 	us_net_put(net, &record);
 }
 

@@ -4,8 +4,8 @@
  *
  *	MIRROR --> [ some of the receiver's names: ASK --> MISSING: which the sender does not have --> deleted ] ... --> MIRRORED
  *
- * So neither side ever holds more than a few names, whatever the directory has.  Meanwhile each holds a share in the directory's
- * pending.
+ * So neither side ever holds more than a few names, whatever the directory has.  Meanwhile each holds a share in the
+ * directory's pending.
  */
 #include "base/us.h"
 #include "core/dir.h"
@@ -193,7 +193,8 @@ static void go_on(struct us_net *net, struct us_net_mirror **at)
 		ret = collect(worker, mirror, names);
 	}
 	if (ret < 0) {
-		us_report_failed(worker, &(struct us_place){.dir = mirror->dir, .side = US_DST}, "delete from directory", ret);
+		us_report_failed(worker, &(struct us_place){.dir = mirror->dir, .side = US_DST},
+		                 "delete from directory", ret);
 	}
 	if (ret <= 0) {
 		record = (struct us_record){.type = US_REPLY_MIRRORED, .id = record.id};

@@ -4,9 +4,10 @@
  *
  *	file ── the source ──> file->pipe ── us_out_send() ──> connection
  *
- * What a frame promises is in the pipe already, so a file that gets shorter meanwhile breaks no promise.  The pages in the pipe are the
- * file's own, and stay so in the socket, and over loopback even at the receiver until it has read them: who writes to the file by then writes to
- * what is sent.  So such a file is looked at for the last time when its receipt has come, and stays open until then.
+ * What a frame promises is in the pipe already, so a file that gets shorter meanwhile breaks no promise.  The pages in
+ * the pipe are the file's own, and stay so in the socket, and over loopback even at the receiver until it has read
+ * them: who writes to the file by then writes to what is sent.  So such a file is looked at for the last time when its
+ * receipt has come, and stays open until then.
  */
 #include "base/us.h"
 #include "core/file.h"
@@ -22,7 +23,10 @@
 /** Smaller files go with others in one frame. */
 #define SPLICE_MIN (128u << 10)
 
-/** So many files of one connection may be kept open for their receipts: each in the window had room for one descriptor more. */
+/**
+ * So many files of one connection may be kept open for their receipts: each in the window had room for one descriptor
+ * more.
+ */
 #define HELD_MAX 32u
 
 bool us_net_pipe_settle(const struct us_session *session)
@@ -49,7 +53,8 @@ bool us_net_pipe_settle(const struct us_session *session)
 		us_report_note(session->job, "contents are not sent by splice: %s", why);
 		return false;
 	}
-	us_report_note(session->job, "contents of files of %u KiB and more are sent by splice, without a sum", SPLICE_MIN >> 10);
+	us_report_note(session->job, "contents of files of %u KiB and more are sent by splice, without a sum",
+	               SPLICE_MIN >> 10);
 	return true;
 }
 

@@ -5,10 +5,10 @@
  *	|  there  | sent, or taken |  to be taken now  |  later  |
  *	base      low              next                low + ahead
  *
- * Each worker whose connection has room takes the next range of the first file of which there is one, reads it a request at a time and sends
- * that in pieces, before or after whatever else it has to do.  So a large file goes over all connections that are idle, and a little over
- * those that are not.  A piece whose turn has not come (--bwlimit) is left for later: the connection is looked after meanwhile.  The lock is
- * taken for each range, not for what is in it.
+ * Each worker whose connection has room takes the next range of the first file of which there is one, reads it a
+ * request at a time and sends that in pieces, before or after whatever else it has to do.  So a large file goes over
+ * all connections that are idle, and a little over those that are not.  A piece whose turn has not come (--bwlimit) is
+ * left for later: the connection is looked after meanwhile.  The lock is taken for each range, not for what is in it.
  */
 #include "base/clock.h"
 #include "base/us.h"
@@ -191,7 +191,11 @@ static void end_range(struct us_net *net)
 	leave_range(net);
 }
 
-/** Go on to where data are, if the file may have holes.  @return false when there are none before the end of the range. */
+/**
+ * Go on to where data are, if the file may have holes.
+ *
+ * @return false when there are none before the end of the range.
+ */
 static bool find_data(struct us_net_range *range)
 {
 	struct us_net_large *large = range->large;
@@ -200,7 +204,8 @@ static bool find_data(struct us_net_range *range)
 		return true;
 	}
 	if (!us_mover_seek_data(large->fd, &large->sparse, &range->at, range->end, &range->data_end)) {
-		range->at = range->end; /* A hole to its end; or it has become shorter, which the last look will show. */
+		/* A hole to its end; or it has become shorter, which the last look will show. */
+		range->at = range->end;
 	}
 	return range->at < range->end;
 }
@@ -310,7 +315,10 @@ static struct us_net_large *unlink_large(struct us_session *session, struct us_n
 	return large;
 }
 
-/** Where the pointer to the first of NET's own that FILE is, or any with FILE NULL that has come to its end, stands.  The lock is held. */
+/**
+ * Where the pointer to the first of NET's own that FILE is, or any with FILE NULL that has come to its end, stands.
+ * The lock is held.
+ */
 static struct us_net_large **find_own(const struct us_net *net, const struct us_file *file)
 {
 	struct us_net_large **at = &net->session->larges;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the receiver answers.  It is believed no more than a receiver believes: what it can't say at that moment ends the transfer. */
+/*
+ * What the receiver answers.  It is believed no more than a receiver believes: what it can't say at that moment ends
+ * the transfer.
+ */
 #include "base/us.h"
 #include "core/file.h"
 #include "core/job.h"

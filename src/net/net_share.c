@@ -5,10 +5,11 @@
  *	|  there  | coming | there | coming |  not begun  |
  *	base      low                begun                size
  *
- * Each range is written where it belongs by the worker of the connection that it comes on.  The file's own worker looks now and then
- * how far they have come, and goes on with the file when the sender has said that no more will be begun and all that were have ended.  No
- * range may lie further behind the lowest that is coming than there are cells; so what is remembered is bounded, and what a killed
- * receiver leaves of a file is good up to that many ranges before its end.
+ * Each range is written where it belongs by the worker of the connection that it comes on.  The file's own worker
+ * looks now and then how far they have come, and goes on with the file when the sender has said that no more will be
+ * begun and all that were have ended.  No range may lie further behind the lowest that is coming than there are cells;
+ * so what is remembered is bounded, and what a killed receiver leaves of a file is good up to that many ranges before
+ * its end.
  *
  * One that fails leaves its number here until the ranges that are under way have come.
  */
@@ -90,7 +91,8 @@ static struct us_net_share *make(const struct us_net *net, struct us_file *file,
 /**
  * Free SHARE, which is in no list.
  *
- * @return 0, or what close(2) says of bytes that were written: NFS, SMB and FUSE say it to the first descriptor that is closed, and no more to the file's own.
+ * @return 0, or what close(2) says of bytes that were written: NFS, SMB and FUSE say it to the first descriptor that is
+ *         closed, and no more to the file's own.
  */
 static int destroy(struct us_net_share *share)
 {
@@ -288,7 +290,8 @@ static bool is_end(const struct us_net_share *share, const struct us_net *net, c
 {
 	bool is_complete = (record->flags & US_RANGES_COMPLETE) != 0;
 
-	return share->owner == net && !share->ended && record->offset >= share->begun && record->offset <= share->size &&
+	return share->owner == net && !share->ended && record->offset >= share->begun &&
+	       record->offset <= share->size &&
 	       (record->offset == share->size || (record->offset - share->base) % share->range == 0) &&
 	       (!is_complete || record->offset == share->size);
 }
@@ -342,7 +345,8 @@ bool us_net_share_take(struct us_net *net, struct us_net_shared *out)
 			pthread_mutex_unlock(&session->share_lock);
 			return false;
 		}
-		*out = (struct us_net_shared){.file = share->file, .is_complete = share->complete, .error = share->error};
+		*out = (struct us_net_shared){
+			.file = share->file, .is_complete = share->complete, .error = share->error};
 		is_over = share->error < 0 || is_settled(share);
 		reached = share->low > share->told ? share->low : 0;
 		share->told = share->low;

@@ -9,11 +9,12 @@
  *
  * With --splice a part may be in the file's pipe: then it waits until that is empty (net_pipe.c).
  *
- * One that is large is asked about in any case, and goes in ranges if the receiver has room for that: RANGING, then the source has its
- * last look.  What went is void when that shows a change, or there was less to read: VOIDING, until the receiver wants it in order.
+ * One that is large is asked about in any case, and goes in ranges if the receiver has room for that: RANGING, then the
+ * source has its last look.  What went is void when that shows a change, or there was less to read: VOIDING, until the
+ * receiver wants it in order.
  *
- * Where the directory is new nothing is asked.  A file that is SENT, or about which something was asked, takes no room in the
- * worker's window and holds neither memory nor a descriptor; how many there may be is the receiver's choice.
+ * Where the directory is new nothing is asked.  A file that is SENT, or about which something was asked, takes no room
+ * in the worker's window and holds neither memory nor a descriptor; how many there may be is the receiver's choice.
  */
 #include "base/clock.h"
 #include "base/us.h"
@@ -148,7 +149,8 @@ static void net_open_dir(struct us_worker *worker, struct us_dir_open *opening)
 	}
 	(void)us_xattrs_export(dir->source->xattrs, &size);
 	if (size > US_WIRE_XATTRS_MAX) {
-		us_report_failed(worker, &(struct us_place){.dir = dir, .side = US_SRC}, "send extended attributes", -E2BIG);
+		us_report_failed(worker, &(struct us_place){.dir = dir, .side = US_SRC}, "send extended attributes",
+		                 -E2BIG);
 	}
 	dir->net_id = atomic_fetch_add(&net->session->next_id, 1) + 1;
 	atomic_fetch_add(&dir->parent->net_children, 1);
@@ -313,7 +315,10 @@ static uint32_t piece_length(const struct us_file *file)
 	return us_min(file->length - file->written, US_WIRE_DATA_MAX);
 }
 
-/** True when there is room for the next piece of FILE, and it is its turn.  No one sleeps for that: the connection is to be looked after. */
+/**
+ * True when there is room for the next piece of FILE, and it is its turn.  No one sleeps for that: the connection is
+ * to be looked after.
+ */
 static bool may_go(struct us_net *net, const struct us_file *file)
 {
 	if (us_out_is_full(&net->out)) {
@@ -360,7 +365,10 @@ static void send_piece(struct us_net *net, struct us_file *file)
 	file->written += length;
 }
 
-/** FILE, which is open, is to be sent in ranges: offer that, and let go what is needed for it no sooner than it is wanted. */
+/**
+ * FILE, which is open, is to be sent in ranges: offer that, and let go what is needed for it no sooner than it is
+ * wanted.
+ */
 static void ask_for_ranges(struct us_net *net, struct us_file *file)
 {
 	us_bufpool_put(&net->worker->bufs, file->data);

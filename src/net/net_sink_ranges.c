@@ -11,9 +11,9 @@ bool us_net_could_share(const struct us_net *net, const struct us_file *file)
 {
 	const struct usync_job *job = net->worker->job;
 
-	return (net->session->features & US_WIRE_FEATURE_RANGES) != 0 && file->kind == US_FILE_REGULAR && !file->is_second &&
-	       !job->options.dry_run && !job->digests && job->large.sent > 0 && file->stx.stx_size >= job->large.sent &&
-	       file->stx.stx_blocks * 512 >= file->stx.stx_size / 2;
+	return (net->session->features & US_WIRE_FEATURE_RANGES) != 0 && file->kind == US_FILE_REGULAR &&
+	       !file->is_second && !job->options.dry_run && !job->digests && job->large.sent > 0 &&
+	       file->stx.stx_size >= job->large.sent && file->stx.stx_blocks * 512 >= file->stx.stx_size / 2;
 }
 
 void us_net_offer_ranges(struct us_net *net, struct us_file *file, struct us_record *record)

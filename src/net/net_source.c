@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A source that is on another machine.  Records are taken in the order in which they come; one that can't be taken yet (its
- * directory is being opened, its file has still a part in hand) holds up those behind it, and with them the sender.
+ * A source that is on another machine.  Records are taken in the order in which they come; one that can't be taken yet
+ * (its directory is being opened, its file has still a part in hand) holds up those behind it, and with them the
+ * sender.
  *
  *	FILE with contents --------------------> filled ... put ... more:   parked <--> PART --> filled
  *	FILE that asks --> look --> WANT -------------------> parked, wanted <--> FILE again --> filled
@@ -9,8 +10,8 @@
  *	                       +--> opening --> WANT ------> ranges, on all connections --> filled (net_share.c)
  *	finished --> DONE
  *
- * Contents and names are used where they lie in the frame, which stays as long as one of its files needs it.  A file that waits for
- * its sender needs none: it gets a copy of its name.
+ * Contents and names are used where they lie in the frame, which stays as long as one of its files needs it.  A file
+ * that waits for its sender needs none: it gets a copy of its name.
  */
 #include "base/us.h"
 #include "core/digest.h"
@@ -50,7 +51,8 @@ static bool park(struct us_worker *worker, struct us_file *file)
 	if (token->name == NULL) {
 		token->name = strdup(file->dst_name);
 		if (token->name == NULL) {
-			us_report_failed(worker, &(struct us_place){file->dir, file->dst_name, US_DST}, "receive", -ENOMEM);
+			us_report_failed(worker, &(struct us_place){file->dir, file->dst_name, US_DST}, "receive",
+			                 -ENOMEM);
 			us_worker_lost(worker, file);
 			return false;
 		}
@@ -313,7 +315,10 @@ static void hand_on(struct us_worker *worker, struct us_file *file)
 	}
 }
 
-/** Add what the record at hand has of FILE, a regular one, to its sum, and go on; the zeros of a large hole before it take several turns. */
+/**
+ * Add what the record at hand has of FILE, a regular one, to its sum, and go on; the zeros of a large hole before it
+ * take several turns.
+ */
 static void sum_up(struct us_net *net, struct us_file *file)
 {
 	net->summing = NULL;
@@ -368,7 +373,8 @@ static enum us_net_step begin_file(struct us_net *net, const struct us_record *r
 		break;
 	}
 	if (session->one_name != NULL && record->kind == US_KIND_LINK) {
-		return US_NET_WRONG; /* There is no first name: it would be a link to what lies beside the destination. */
+		/* There is no first name: it would be a link to what lies beside the destination. */
+		return US_NET_WRONG;
 	}
 	file = us_worker_take_file(worker);
 	*token = (struct us_token){.file = file, .range = record->range};
@@ -485,7 +491,8 @@ static enum us_net_step take_file(struct us_net *net, const struct us_record *re
 	if (!token->parked) {
 		return US_NET_STALL;
 	}
-	return (record->flags & US_FILE_ASK) != 0 ? us_net_offer_again(net, record, token) : begin_again(net, record, token);
+	return (record->flags & US_FILE_ASK) != 0 ? us_net_offer_again(net, record, token)
+	                                          : begin_again(net, record, token);
 }
 
 /** A US_RECORD_PART. */
@@ -701,7 +708,8 @@ static void net_more(struct us_worker *worker, struct us_file *file)
 }
 
 /** What became of FILE. */
-static enum us_wire_result result_of(const struct usync_job *job, const struct us_token *token, const struct us_file *file)
+static enum us_wire_result result_of(const struct usync_job *job, const struct us_token *token,
+                                     const struct us_file *file)
 {
 	if (file->done) {
 		if (file->kind == US_FILE_REFERENCE || (file->is_reference && file->changes == 0)) {

@@ -12,7 +12,8 @@ void us_net_begin_ranges(struct us_worker *worker, struct us_file *file)
 
 	token->opening = false;
 	if (ret < 0) {
-		us_report_failed(worker, &(struct us_place){file->dir, file->dst_name, US_DST}, "reserve space", (int)ret);
+		us_report_failed(worker, &(struct us_place){file->dir, file->dst_name, US_DST}, "reserve space",
+		                 (int)ret);
 		us_worker_lost(worker, file);
 		return;
 	}
@@ -59,7 +60,8 @@ bool us_net_source_shared(struct us_net *net)
 		net->tokens[file->token].number = 0;
 		us_net_unpark(worker, file);
 		if (shared.error < 0) {
-			us_report_failed(worker, &(struct us_place){file->dir, file->dst_name, US_DST}, "write", shared.error);
+			us_report_failed(worker, &(struct us_place){file->dir, file->dst_name, US_DST}, "write",
+			                 shared.error);
 			us_worker_lost(worker, file);
 		} else if (ret < 0) {
 			us_report_failed(worker, &(struct us_place){file->dir, file->dst_name, US_DST}, "close", ret);
@@ -79,8 +81,8 @@ enum us_net_step us_net_offer_again(struct us_net *net, const struct us_record *
 	struct us_file *file = token->file;
 	int ret;
 
-	if (!token->wanted || file->verdict != US_VERDICT_COMPARE || file->kind != US_FILE_REGULAR || record->range == 0 ||
-	    record->id != file->dir->net_id) {
+	if (!token->wanted || file->verdict != US_VERDICT_COMPARE || file->kind != US_FILE_REGULAR ||
+	    record->range == 0 || record->id != file->dir->net_id) {
 		return US_NET_WRONG;
 	}
 	us_net_unpark(worker, file);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Frames are large and seldom full: their pages are touched only as far as they are filled, and a few are kept for the next ones. */
+/*
+ * Frames are large and seldom full: their pages are touched only as far as they are filled, and a few are kept for the
+ * next ones.
+ */
 #include "net/out.h"
 
 #include "base/clock.h"
@@ -12,10 +15,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/** A frame goes when it has so many bytes: enough to make its head, sum and encryption cheap, few enough to stay in a cache. */
+/**
+ * A frame goes when it has so many bytes: enough to make its head, sum and encryption cheap, few enough to stay in a
+ * cache.
+ */
 #define RIPE_BYTES (128u << 10)
 
-/** The same of answers: a sender that has no token left reads nothing until it gets receipts, so they come a few at a time. */
+/**
+ * The same of answers: a sender that has no token left reads nothing until it gets receipts, so they come a few at a
+ * time.
+ */
 #define RIPE_REPLY_BYTES (1536u)
 
 /** As much may be queued. */
@@ -118,7 +127,8 @@ static struct us_out_frame *compress(struct us_out *out, struct us_out_frame *fr
 	if (packed == NULL) {
 		return frame;
 	}
-	packed->length = us_compress(out->compress, frame->bytes + US_FRAME_HEAD, frame->length, packed->bytes + US_FRAME_HEAD);
+	packed->length =
+		us_compress(out->compress, frame->bytes + US_FRAME_HEAD, frame->length, packed->bytes + US_FRAME_HEAD);
 	out->plain += frame->length;
 	if (packed->length == 0) {
 		out->packed += frame->length;
@@ -174,7 +184,8 @@ void us_out_seal(struct us_out *out)
 /** True when the frame at hand has grown large enough to go. */
 static bool is_ripe(const struct us_out *out)
 {
-	return out->filling != NULL && out->filling->length >= (out->type == US_WIRE_REPLY ? RIPE_REPLY_BYTES : RIPE_BYTES);
+	return out->filling != NULL &&
+	       out->filling->length >= (out->type == US_WIRE_REPLY ? RIPE_REPLY_BYTES : RIPE_BYTES);
 }
 
 /** See us_out_record(). */
@@ -283,7 +294,8 @@ static int read_pipe(int fd, uint8_t *buf, uint32_t size)
 }
 
 /**
- * What is left of FRAME's gap is filled after all: by way of memory where ERROR is 0, or where that can't be, with zeros.  Then it is void.
+ * What is left of FRAME's gap is filled after all: by way of memory where ERROR is 0, or where that can't be, with
+ * zeros.  Then it is void.
  */
 static void fill_gap(struct us_out_frame *frame, int error)
 {
@@ -394,7 +406,8 @@ static int send_bytes(const struct us_out *out, struct us_conn *conn)
 	struct iovec iov[8];
 	int nr = 0;
 
-	for (struct us_out_frame *frame = out->first; frame != NULL && nr < (int)us_array_size(iov); frame = frame->next) {
+	for (struct us_out_frame *frame = out->first; frame != NULL && nr < (int)us_array_size(iov);
+	     frame = frame->next) {
 		bool has_gap = frame->pipe != NULL;
 
 		iov[nr].iov_base = frame->bytes + frame->sent;
@@ -406,7 +419,11 @@ static int send_bytes(const struct us_out *out, struct us_conn *conn)
 	return us_conn_write(conn, iov, nr);
 }
 
-/** The first frame has been sent up to its gap: go on from the pipe.  @return bytes, 0 when it was filled in memory, or a negative errno. */
+/**
+ * The first frame has been sent up to its gap: go on from the pipe.
+ *
+ * @return bytes, 0 when it was filled in memory, or a negative errno.
+ */
 static int send_gap(struct us_out_frame *frame, struct us_conn *conn)
 {
 	struct us_out_pipe *pipe = frame->pipe;
@@ -493,7 +510,8 @@ uint64_t us_out_keep_alive(struct us_out *out, struct us_conn *conn, uint64_t in
 		bool is_over = out->last_type == US_WIRE_ABORT || (out->last_type == US_WIRE_END && !after_end);
 
 		if (out->first == NULL && !is_over) {
-			(void)put_control(out, US_WIRE_PING, NULL, 0); /* Without memory for it there is none this time. */
+			/* Without memory for it there is none this time. */
+			(void)put_control(out, US_WIRE_PING, NULL, 0);
 		}
 		(void)send_queued(out, conn, false);
 	}

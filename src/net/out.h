@@ -3,8 +3,8 @@
  * @file out.h
  * What is to be sent on one connection: records are put into a frame, full frames wait for the connection.
  *
- * Two threads use it at a time, the worker and the keepalive (keepalive.h); each call takes its lock, and none waits for the
- * other side.
+ * Two threads use it at a time, the worker and the keepalive (keepalive.h); each call takes its lock, and none waits
+ * for the other side.
  */
 #ifndef US_NET_OUT_H
 #define US_NET_OUT_H
@@ -17,7 +17,9 @@
 struct us_compress;
 struct us_conn;
 
-/** A pipe with contents that go to the connection without coming into memory.  Its owner's; zero at first but for fd. */
+/**
+ * A pipe with contents that go to the connection without coming into memory.  Its owner's; zero at first but for fd.
+ */
 struct us_out_pipe {
 	int fd;
 	uint32_t left;      /**< Bytes of it that are queued and not sent: until there are none it has to stay. */
@@ -48,7 +50,8 @@ struct us_out {
 	bool unsummed;                /**< Frames of this type need no sum: that was agreed. */
 	uint64_t nr_queued;           /**< Frames that were sealed, */
 	uint64_t nr_sent;             /**< and that were sent to their end. */
-	atomic_size_t queued;         /**< Bytes of the sealed ones that are not sent; read by the worker without the lock. */
+	atomic_size_t queued;         /**< Bytes of the sealed ones that are not sent; read by the worker without the
+	                                   lock. */
 	int error;                    /**< Why nothing can be sent any more, or 0. */
 	enum us_wire_type last_type;  /**< Of what was sealed last. */
 	uint64_t sent_ns;             /**< When something was sent last, or it began (us_clock_ns()). */
@@ -106,8 +109,9 @@ bool us_out_is_stuck(struct us_out *out, uint64_t now, uint64_t limit_ns);
 int us_out_send(struct us_out *out, struct us_conn *conn);
 
 /**
- * The keepalive: when nothing was sent for INTERVAL_NS, send what is queued and not taken yet, or else a PING; after an ABORT nothing,
- * after an END when AFTER_END is set.  Nothing, too, while the worker is at it.  A failure is the worker's to find, by us_out_send().
+ * The keepalive: when nothing was sent for INTERVAL_NS, send what is queued and not taken yet, or else a PING; after an
+ * ABORT nothing, after an END when AFTER_END is set.  Nothing, too, while the worker is at it.  A failure is the
+ * worker's to find, by us_out_send().
  *
  * @return for how long nothing has to be done, in nanoseconds.
  */

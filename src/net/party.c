@@ -49,7 +49,8 @@ static struct us_party *find_place(struct us_party *parties, unsigned int nr_par
 	return place;
 }
 
-struct us_party *us_party_join(struct us_party *parties, unsigned int nr_parties, const struct us_join *join, struct us_conn *conn)
+struct us_party *us_party_join(struct us_party *parties, unsigned int nr_parties, const struct us_join *join,
+                               struct us_conn *conn)
 {
 	struct us_party *party = find_place(parties, nr_parties, join->id);
 

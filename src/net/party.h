@@ -21,7 +21,9 @@ struct us_party {
 	struct us_conn *conns[US_PEER_CONNS_MAX];
 };
 
-/** Close its connections, after STATUS was said on the first one as far as that goes at once; its place is free then. */
+/**
+ * Close its connections, after STATUS was said on the first one as far as that goes at once; its place is free then.
+ */
 void us_party_dismiss(struct us_party *party, enum us_join_status status);
 
 /**
@@ -29,9 +31,14 @@ void us_party_dismiss(struct us_party *party, enum us_join_status status);
  *
  * @return the party that it is in; NULL: there is no place, or no such connection is wanted; it was turned away.
  */
-struct us_party *us_party_join(struct us_party *parties, unsigned int nr_parties, const struct us_join *join, struct us_conn *conn);
+struct us_party *us_party_join(struct us_party *parties, unsigned int nr_parties, const struct us_join *join,
+                               struct us_conn *conn);
 
-/** Make a peer of a complete party, whose place is free then, and tell it to go on. @return 0, or a negative errno: it was dismissed. */
+/**
+ * Make a peer of a complete party, whose place is free then, and tell it to go on.
+ *
+ * @return 0, or a negative errno: it was dismissed.
+ */
 int us_party_ready(struct us_party *party, struct usync_peer **peer, uint64_t timeout_ns);
 
 /** Say something on a connection without waiting: it is the first thing said there, so there is room. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file peer.h
- * The other side of one transfer: its connections, each of which is authenticated, encrypted where that was asked for, and has joined
- * the transfer.  What follows on each is the transfer's own protocol.
+ * The other side of one transfer: its connections, each of which is authenticated, encrypted where that was asked for,
+ * and has joined the transfer.  What follows on each is the transfer's own protocol.
  *
  * To join, the client sends on each connection a message of US_JOIN_SIZE bytes, and gets answers of the same size:
  *

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file ranges.h
- * Large files, whose contents come in ranges on all connections: net_ranges.c is the sender's part, net_share.c the receiver's.
+ * Large files, whose contents come in ranges on all connections: net_ranges.c is the sender's part, net_share.c the
+ * receiver's.
  *
- * The receiver gives such a file a number when it has made it, so that no range comes before there is a place for it.  A range
- * comes on one connection, from its start to its end.  The file's own connection is the one on which it was told of; that one's worker begins
- * and ends it on both sides.
+ * The receiver gives such a file a number when it has made it, so that no range comes before there is a place for it.
+ * A range comes on one connection, from its start to its end.  The file's own connection is the one on which it was
+ * told of; that one's worker begins and ends it on both sides.
  */
 #ifndef US_NET_RANGES_H
 #define US_NET_RANGES_H
@@ -49,11 +50,14 @@ void us_net_ranges_give_up(struct us_net *net);
 
 /* The receiver. */
 
-/** Bytes before the end of a file that comes in ranges of RANGE bytes which may not be there when those behind them are. */
+/**
+ * Bytes before the end of a file that comes in ranges of RANGE bytes which may not be there when those behind them are.
+ */
 uint64_t us_net_share_slack(const struct us_net *net, uint32_t range);
 
 /**
- * Take what comes of FILE, which is open and has all before its offset, in ranges of RANGE bytes: then its offset is where they begin.
+ * Take what comes of FILE, which is open and has all before its offset, in ranges of RANGE bytes: then its offset is
+ * where they begin.
  *
  * @return its number; 0 when it has to come in order; or a negative errno: there is no room on the disk.
  */
@@ -70,7 +74,11 @@ struct us_net_shared {
 	int error;        /**< Why a range could not be written, or 0. */
 };
 
-/** Tell how far this connection's own have come, and take one that has come to its end.  @return false when there is none. */
+/**
+ * Tell how far this connection's own have come, and take one that has come to its end.
+ *
+ * @return false when there is none.
+ */
 bool us_net_share_take(struct us_net *net, struct us_net_shared *out);
 
 /**

@@ -3,7 +3,8 @@
  *	"usk1" + 43 characters + 4 of a check sum ── HMAC with a label ──┐
  *	any other text ── scrypt ──────────────────── HMAC with a label ─┴─ one key for each use
  *
- * The first 256 bits are decoded from the 43 characters (base64 with - and _); they are the key of the HMAC as they are.
+ * The first 256 bits are decoded from the 43 characters (base64 with - and _); they are the key of the HMAC as they
+ * are.
  */
 #include "net/secret.h"
 
@@ -30,7 +31,10 @@
 
 static_assert(PREFIX_LENGTH + DATA_LENGTH + SUM_LENGTH == US_SECRET_MADE, "the form of a secret");
 
-/* scrypt (RFC 7914): 32 MiB and, three times, some 80 ms on a processor of 2022.  Part of the protocol: both sides do the same. */
+/*
+ * scrypt (RFC 7914): 32 MiB and, three times, some 80 ms on a processor of 2022.  Part of the protocol: both sides do
+ * the same.
+ */
 #define SCRYPT_SALT "uring-sync shared secret, version 1"
 #define SCRYPT_N 32768u
 #define SCRYPT_R 8u
@@ -229,14 +233,15 @@ int us_secret_init(struct us_secret *secret, const char *text, size_t length, ch
 	if (length >= PREFIX_LENGTH && memcmp(text, PREFIX, PREFIX_LENGTH) == 0) {
 		ret = from_made(master, text, length);
 		if (ret < 0) {
-			snprintf(why, US_NET_TEXT_MAX, "the secret begins like one of 'uring-sync keygen', but has a typing error");
+			snprintf(why, US_NET_TEXT_MAX,
+			         "the secret begins like one of 'uring-sync keygen', but has a typing error");
 		}
 		secret->bits = 256;
 	} else {
 		secret->bits = us_secret_bits(text, length);
 		secret->weak = secret->bits < STRONG_BITS;
-		if (EVP_PBE_scrypt(text, length, (const unsigned char *)SCRYPT_SALT, strlen(SCRYPT_SALT), SCRYPT_N, SCRYPT_R,
-		                   SCRYPT_P, SCRYPT_MEMORY, master, sizeof(master)) != 1) {
+		if (EVP_PBE_scrypt(text, length, (const unsigned char *)SCRYPT_SALT, strlen(SCRYPT_SALT), SCRYPT_N,
+		                   SCRYPT_R, SCRYPT_P, SCRYPT_MEMORY, master, sizeof(master)) != 1) {
 			snprintf(why, US_NET_TEXT_MAX, "no memory to stretch the secret (32 MiB)");
 			ret = -ENOMEM;
 		}
@@ -270,7 +275,8 @@ static int check_file(int fd, const char *name, char why[US_NET_TEXT_MAX])
 		return -EPERM;
 	}
 	if ((st.st_mode & 077) != 0) {
-		snprintf(why, US_NET_TEXT_MAX, "%s: others have access to it (mode %03o); 'chmod 600' it", name, st.st_mode & 0777u);
+		snprintf(why, US_NET_TEXT_MAX, "%s: others have access to it (mode %03o); 'chmod 600' it", name,
+		         st.st_mode & 0777u);
 		return -EPERM;
 	}
 	return 0;

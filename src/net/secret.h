@@ -3,8 +3,9 @@
  * @file secret.h
  * The shared secret: made, read, judged, and turned into keys.  docs/security.md tells why it is done like this.
  *
- * One that us_secret_make() made has 256 bits; it is recognized by its form, which has a check sum against typing errors.  Any other is
- * stretched with scrypt, once, when it is taken in: both sides do the same with the same text, and no peer can cause it.
+ * One that us_secret_make() made has 256 bits; it is recognized by its form, which has a check sum against typing
+ * errors.  Any other is stretched with scrypt, once, when it is taken in: both sides do the same with the same text,
+ * and no peer can cause it.
  */
 #ifndef US_NET_SECRET_H
 #define US_NET_SECRET_H
@@ -36,16 +37,18 @@ struct us_secret {
 int us_secret_make(char text[US_SECRET_MADE + 1]);
 
 /**
- * Derive the keys of the LENGTH bytes of TEXT.  Takes 0.1 to 0.5 s and 32 MiB for a secret that was not made by us_secret_make().
+ * Derive the keys of the LENGTH bytes of TEXT.  Takes 0.1 to 0.5 s and 32 MiB for a secret that was not made by
+ * us_secret_make().
  *
- * @return 0; -EINVAL for one that is empty, too long, has control characters, or looks like one that was made and has a typing error;
+ * @return 0; -EINVAL for one that is empty, too long, has control characters, or looks like one that was made and has a
+ *         typing error;
  *         -ENOMEM; WHY tells in words, without the secret.
  */
 int us_secret_init(struct us_secret *secret, const char *text, size_t length, char why[US_NET_TEXT_MAX]);
 
 /**
- * Read a secret from the file PATH: its only line.  It must belong to root or to the process's user, and nobody else may
- * have any right to it.
+ * Read a secret from the file PATH: its only line.  It must belong to root or to the process's user, and nobody else
+ * may have any right to it.
  *
  * @param[out] text  US_SECRET_MAX + 1 bytes; to be wiped.
  * @return its length, or -EPERM, -EINVAL or another negative errno; WHY tells in words.

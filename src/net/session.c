@@ -110,7 +110,9 @@ static int exchange_hellos(struct us_session *session)
 		.role = session->is_sender ? US_WIRE_SENDER : US_WIRE_RECEIVER,
 		.connections = session->nr,
 		.tokens = US_NET_TOKENS,
-		.patience = session->timeout_ns < FOREVER_NS ? (uint32_t)us_min(session->timeout_ns / MS_NS, (uint64_t)UINT32_MAX) : 0,
+		.patience = session->timeout_ns < FOREVER_NS
+	                            ? (uint32_t)us_min(session->timeout_ns / MS_NS, (uint64_t)UINT32_MAX)
+	                            : 0,
 	};
 	struct us_in_frame *frame;
 	int ret = us_talk_tell(net, US_WIRE_HELLO, &hello, sizeof(hello));
@@ -171,7 +173,7 @@ static int take_filters(struct usync_job *job, const struct us_start *start)
 	return 0;
 }
 
-/** What the sender may decide about what is made here: no more than its user could by hand, unless this side's user says so. */
+/** What the sender may decide about what is made here: no more than its user could by hand, unless this side's says so. */
 static void take_keep(struct us_session *session, uint32_t keep, bool strictly)
 {
 	struct usync_options *options = &session->job->options;
@@ -179,7 +181,8 @@ static void take_keep(struct us_session *session, uint32_t keep, bool strictly)
 	session->trusts = options->trust_peer || (options->keep & USYNC_KEEP_OWNER) != 0;
 	options->keep = keep;
 	if ((keep & USYNC_KEEP_OWNER) != 0 && !session->trusts && geteuid() == 0) {
-		options->keep = (keep & ~(uint32_t)USYNC_KEEP_OWNER) | (keep == USYNC_KEEP_OWNER ? USYNC_KEEP_NONE : 0u);
+		options->keep =
+			(keep & ~(uint32_t)USYNC_KEEP_OWNER) | (keep == USYNC_KEEP_OWNER ? USYNC_KEEP_NONE : 0u);
 		us_report_warning(session->job, session->job->destination,
 		                  "owners are not taken over from another machine, "
 		                  "unless the receiver has -a or --trust-peer-metadata", 0);
@@ -187,7 +190,10 @@ static void take_keep(struct us_session *session, uint32_t keep, bool strictly)
 	options->keep_strictly = strictly && session->trusts ? (uint32_t)USYNC_KEEP_OWNER : 0u;
 }
 
-/** What becomes of what is here already is the sender's to say, too, but where this side has ordered the copy: then it knows that itself. */
+/**
+ * What becomes of what is here already is the sender's to say, too, but where this side has ordered the copy: then it
+ * knows that itself.
+ */
 static int take_rules(struct us_session *session, uint32_t wishes)
 {
 	struct usync_job *job = session->job;
@@ -232,7 +238,8 @@ static int take_wishes(struct us_session *session)
 	if (options->checksum_file == NULL) {
 		options->hash = (enum usync_hash)wire->hash;
 	} else if (options->hash != (enum usync_hash)wire->hash && (wishes & US_WISH_VERIFY) != 0) {
-		return us_talk_refuse(session, -EINVAL, "--verify there and --checksum-file here need one and the same --hash");
+		return us_talk_refuse(session, -EINVAL,
+		                      "--verify there and --checksum-file here need one and the same --hash");
 	}
 	options->sparse = (enum usync_sparse)wire->sparse;
 	options->remove = (wishes & US_WISH_DELETE) != 0;
@@ -263,7 +270,8 @@ static int receive_meet(struct usync_job *job)
 	if (ret < 0) {
 		return ret;
 	}
-	if (us_start_decode(us_in_payload(session->start_frame), session->start_frame->head.length, &session->start) < 0) {
+	ret = us_start_decode(us_in_payload(session->start_frame), session->start_frame->head.length, &session->start);
+	if (ret < 0) {
 		return us_talk_refuse(session, -EBADMSG, "receive");
 	}
 	session->tokens = US_NET_TOKENS;
@@ -315,7 +323,8 @@ static uint32_t wishes_of(const struct usync_job *job)
 /** How contents are compared: for a file of sums all are read. */
 static enum usync_compare compare_of(const struct usync_job *job)
 {
-	bool reads_all = job->options.checksum_file != NULL && job->digests && job->options.compare == USYNC_COMPARE_QUICK;
+	bool reads_all =
+		job->options.checksum_file != NULL && job->digests && job->options.compare == USYNC_COMPARE_QUICK;
 
 	return reads_all ? USYNC_COMPARE_CONTENTS : job->options.compare;
 }
@@ -451,7 +460,8 @@ int us_net_queue_abort(struct us_net *net)
 	struct usync_job *job = net->session->job;
 	struct us_wire_abort wire = {.error = atomic_load(&job->error)};
 	uint8_t payload[sizeof(wire) + US_WIRE_TEXT_MAX];
-	const char *text = __atomic_load_n(&job->error_text, __ATOMIC_ACQUIRE); /* Another worker may just be saying it. */
+	/* Another worker may just be saying it. */
+	const char *text = __atomic_load_n(&job->error_text, __ATOMIC_ACQUIRE);
 
 	if (net->abort_queued) {
 		return -EALREADY;
@@ -579,8 +589,8 @@ static void note_ranges(const struct us_session *session)
 		conns += session->nets[i].nr_ranges > 0;
 	}
 	if (ranges > 0) {
-		us_report_note(session->job, "large files: %" PRIu64 " ranges of %" PRIu32 " bytes, on %u connections", ranges,
-		               session->job->large.range, conns);
+		us_report_note(session->job, "large files: %" PRIu64 " ranges of %" PRIu32 " bytes, on %u connections",
+		               ranges, session->job->large.range, conns);
 	}
 }
 
@@ -734,7 +744,8 @@ int us_session_new(struct usync_job *job, struct usync_peer *peer, bool is_sende
 	session->is_sender = is_sender;
 	session->nr = peer->nr;
 	session->tokens = US_NET_TOKENS;
-	session->features = US_WIRE_FEATURE_RANGES | (!is_sender || job->options.compress > 0 ? US_WIRE_FEATURE_ZSTD : 0u) |
+	session->features = US_WIRE_FEATURE_RANGES |
+	                    (!is_sender || job->options.compress > 0 ? US_WIRE_FEATURE_ZSTD : 0u) |
 	                    (!is_sender || job->options.copy == USYNC_COPY_SPLICE ? US_WIRE_FEATURE_BARE : 0u) |
 	                    (are_authentic(peer) ? US_WIRE_FEATURE_UNSUMMED : 0u);
 	session->timeout_ns = peer->timeout_ns > 0 ? peer->timeout_ns : FOREVER_NS;
@@ -746,7 +757,8 @@ int us_session_new(struct usync_job *job, struct usync_peer *peer, bool is_sende
 	for (unsigned int i = 0; i < peer->nr; i++) {
 		struct us_net *net = &session->nets[i];
 
-		*net = (struct us_net){.session = session, .conn = peer->conns[i], .bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+		*net = (struct us_net){
+			.session = session, .conn = peer->conns[i], .bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 		ret = net->bell < 0 && ret == 0 ? -errno : ret;
 		net->blocked_end = &net->blocked;
 		us_in_init(&net->in, is_sender ? SENDER_FRAMES : RECEIVER_FRAMES);

@@ -113,7 +113,8 @@ struct us_net {
 	bool end_sent;
 	bool abort_queued;    /**< It was told why this side stops, or will be. */
 	bool end_received;
-	int bell;             /**< An eventfd, on which other workers ring: there is news of files that are shared with them. */
+	int bell;             /**< An eventfd, on which other workers ring: there is news of files that are shared with
+	                           them. */
 	bool has_begun;       /**< Its worker has seen how its calls are made. */
 	struct us_pending_event *told; /**< With peer_reports: events that are queued and perhaps not sent. */
 	struct us_pending_event **told_end;
@@ -123,7 +124,8 @@ struct us_net {
 	struct us_file **blocked_end;
 	struct us_file *piping;  /**< Files whose pipe is on its way. */
 	unsigned int nr_held;    /**< Files that are kept open. */
-	uint64_t paced_ns;       /**< Before this moment --bwlimit lets none of them go; a receiver's: not the record at hand. */
+	uint64_t paced_ns;       /**< Before this moment --bwlimit lets none of them go; a receiver's: not the record at
+	                              hand. */
 	struct us_sent *sent;    /**< By token. */
 	struct us_net_range range;
 	uint64_t nr_ranges;      /**< That went on this connection. */
@@ -135,7 +137,8 @@ struct us_net {
 	struct us_record_cursor cursor;
 	struct us_record record;          /**< The next one. */
 	bool has_record;
-	struct us_file *summing;          /**< It has that record, up to whose contents its sum is not taken yet; or NULL. */
+	struct us_file *summing;          /**< It has that record, up to whose contents its sum is not taken yet; or
+	                                       NULL. */
 } __attribute__((aligned(64)));
 
 /** A directory by its number. */
@@ -318,7 +321,8 @@ void us_net_dirs_give_up(struct us_session *session, struct us_worker *worker);
 /** What became of a record that needs a directory. */
 enum us_net_step {
 	US_NET_TAKEN, /**< It was dealt with. */
-	US_NET_STALL, /**< It can't be yet: later.  What it waits for wakes the worker: its own ring, its bell, or its turn. */
+	US_NET_STALL, /**< It can't be yet: later.  What it waits for wakes the worker: its own ring, its bell, or its
+	                   turn. */
 	US_NET_WRONG, /**< No sender may send that. */
 };
 
@@ -356,7 +360,8 @@ bool us_net_dirs_is_new(const struct us_dir *dir);
  * @param[in,out] held  Bytes that are counted for them; once they are freed us_net_xattrs_drop() gives that back.
  * @return 0; -EBADMSG; -ENOMEM; or -E2BIG when all entries together have too many.
  */
-int us_net_xattrs_take(struct us_session *session, const struct us_record *record, struct us_xattrs **out, uint32_t *held);
+int us_net_xattrs_take(struct us_session *session, const struct us_record *record, struct us_xattrs **out,
+                       uint32_t *held);
 void us_net_xattrs_drop(struct us_session *session, uint32_t *held);
 
 /* What the sender's user is told: net_events.c */

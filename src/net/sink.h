@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file sink.h
- * What net_sink.c and net_sink_ranges.c have in common: a file's way to the receiver, and the part of it that goes by ranges.
+ * What net_sink.c and net_sink_ranges.c have in common: a file's way to the receiver, and the part of it that goes by
+ * ranges.
  */
 #ifndef US_NET_SINK_H
 #define US_NET_SINK_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file source.h
- * What net_source.c and net_source_ranges.c have in common: a file's way from the sender, and the part of it that goes by ranges.
+ * What net_source.c and net_source_ranges.c have in common: a file's way from the sender, and the part of it that goes
+ * by ranges.
  */
 #ifndef US_NET_SOURCE_H
 #define US_NET_SOURCE_H

@@ -4,8 +4,8 @@
  *	us_conn_write ─┬ SSL_write ─ BIO ── sendmsg(2)		the handshake, and all without kernel TLS
  *	               └ sendmsg(2), and the kernel encrypts		with it
  *
- * The BIO is OpenSSL's for sockets, which knows kernel TLS, but for its plain reads and writes: those are the project's, so that a
- * lost peer is no signal.
+ * The BIO is OpenSSL's for sockets, which knows kernel TLS, but for its plain reads and writes: those are the
+ * project's, so that a lost peer is no signal.
  */
 #include "net/tls.h"
 
@@ -25,7 +25,10 @@
 /** What the key is called; there is one, so this tells nobody anything. */
 #define PSK_IDENTITY "uring-sync 1"
 
-/** The one cipher suite, TLS_AES_128_GCM_SHA256 (RFC 8446, B.4): a PSK goes with one hash, and the kernel has this cipher everywhere. */
+/**
+ * The one cipher suite, TLS_AES_128_GCM_SHA256 (RFC 8446, B.4): a PSK goes with one hash, and the kernel has this
+ * cipher everywhere.
+ */
 static const unsigned char suite_id[2] = {0x13, 0x01};
 #define SUITE_NAME "TLS_AES_128_GCM_SHA256"
 
@@ -34,8 +37,8 @@ static const unsigned char suite_id[2] = {0x13, 0x01};
 #define READ_SIZE (8 * RECORD_SIZE)
 
 /**
- * What one us_conn_write() encrypts at most: a large frame.  Its records are sent by one call, for each would cost as much as its encryption.
- * RECORD_ROOM is what one may take with all that is around it.
+ * What one us_conn_write() encrypts at most: a large frame.  Its records are sent by one call, for each would cost as
+ * much as its encryption.  RECORD_ROOM is what one may take with all that is around it.
  */
 #define RECORDS_MAX 9u
 #define WRITE_MAX (RECORDS_MAX * RECORD_SIZE)
@@ -174,8 +177,10 @@ static SSL_SESSION *psk_session(SSL *ssl)
 	const SSL_CIPHER *cipher = SSL_CIPHER_find(ssl, suite_id);
 	SSL_SESSION *session = SSL_SESSION_new();
 
-	if (session == NULL || cipher == NULL || SSL_SESSION_set1_master_key(session, tls->key, sizeof(tls->key)) != 1 ||
-	    SSL_SESSION_set_cipher(session, cipher) != 1 || SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION) != 1) {
+	if (session == NULL || cipher == NULL ||
+	    SSL_SESSION_set1_master_key(session, tls->key, sizeof(tls->key)) != 1 ||
+	    SSL_SESSION_set_cipher(session, cipher) != 1 ||
+	    SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION) != 1) {
 		SSL_SESSION_free(session);
 		return NULL;
 	}
@@ -209,29 +214,35 @@ static int psk_find(SSL *ssl, const unsigned char *id, size_t id_length, SSL_SES
 static bool configure(struct us_tls *tls)
 {
 	SSL_CTX *ctx = tls->ctx;
-	uint64_t options = SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE;
+	uint64_t options =
+		SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE;
 
 	if (tls->ktls != US_KTLS_OFF) {
 		options |= SSL_OP_ENABLE_KTLS;
 	}
-	/* Without the ephemeral exchange (SSL_OP_ALLOW_NO_DHE_KEX) a secret that is lost later opens what was recorded. */
+	/*
+	 * Without the ephemeral exchange (SSL_OP_ALLOW_NO_DHE_KEX) a secret that is lost later opens what was recorded.
+	 */
 	SSL_CTX_clear_options(ctx, SSL_OP_ALLOW_NO_DHE_KEX);
 	SSL_CTX_set_options(ctx, options);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	if (!tls->server) {
-		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL); /* There is nothing to verify one by: no certificate passes. */
+		/* There is nothing to verify one by: no certificate passes. */
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
 	}
 	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_psk_use_session_callback(ctx, psk_use);
 	SSL_CTX_set_psk_find_session_callback(ctx, psk_find);
 	return SSL_CTX_set_app_data(ctx, tls) == 1 && SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 &&
-	       SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 && SSL_CTX_set_ciphersuites(ctx, SUITE_NAME) == 1 &&
+	       SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 &&
+	       SSL_CTX_set_ciphersuites(ctx, SUITE_NAME) == 1 &&
 	       SSL_CTX_set1_groups_list(ctx, (char[]){"X25519:P-256"}) == 1 && SSL_CTX_set_num_tickets(ctx, 0) == 1 &&
 	       SSL_CTX_set_max_early_data(ctx, 0) == 1 && SSL_CTX_set_recv_max_early_data(ctx, 0) == 1;
 }
 
-int us_tls_new(struct us_tls **tls, const struct us_secret *secret, bool server, enum us_ktls ktls, char why[US_NET_TEXT_MAX])
+int us_tls_new(struct us_tls **tls, const struct us_secret *secret, bool server, enum us_ktls ktls,
+               char why[US_NET_TEXT_MAX])
 {
 	struct us_tls *new = calloc(1, sizeof(*new));
 
@@ -289,8 +300,9 @@ static int explain_failure(struct us_conn *conn, bool server, unsigned long erro
 	case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
 	case SSL_R_HTTP_REQUEST:
 	case SSL_R_BAD_PROTOCOL_VERSION_NUMBER:
-		return us_conn_fail(conn, -EPROTO,
-		                    "the other side does not speak TLS 1.3: it is no uring-sync, or was started with --no-tls");
+		return us_conn_fail(
+			conn, -EPROTO,
+			"the other side does not speak TLS 1.3: it is no uring-sync, or was started with --no-tls");
 	case SSL_R_UNEXPECTED_EOF_WHILE_READING:
 		return us_conn_fail(conn, -ECONNRESET, "the other side closed the connection in the handshake");
 	default:
@@ -331,7 +343,8 @@ static int check_shaken(struct tls *tls, struct us_conn *conn)
 	}
 	tls->ktls_send = BIO_get_ktls_send(out) != 0;
 	if (tls->ktls == US_KTLS_ON && !tls->ktls_send) {
-		return us_conn_fail(conn, -EOPNOTSUPP, "the kernel does not take over TLS (--ktls=on): is its module tls loaded?");
+		return us_conn_fail(conn, -EOPNOTSUPP,
+		                    "the kernel does not take over TLS (--ktls=on): is its module tls loaded?");
 	}
 	conn->plain_send = tls->ktls_send;
 	conn->authentic = true;
@@ -339,7 +352,8 @@ static int check_shaken(struct tls *tls, struct us_conn *conn)
 	SSL_set_default_read_buffer_len(tls->ssl, READ_SIZE);
 	SSL_free_buffers(tls->ssl); /* Or, with bytes in it, the small one stays. */
 	snprintf(tls->security, sizeof(tls->security), "TLS 1.3, %s, sending by %s, receiving by %s", SUITE_NAME,
-	         tls->ktls_send ? "the kernel" : "OpenSSL", BIO_get_ktls_recv(SSL_get_rbio(tls->ssl)) != 0 ? "the kernel" : "OpenSSL");
+	         tls->ktls_send ? "the kernel" : "OpenSSL",
+	         BIO_get_ktls_recv(SSL_get_rbio(tls->ssl)) != 0 ? "the kernel" : "OpenSSL");
 	return 0;
 }
 
@@ -437,7 +451,11 @@ static size_t stage(struct tls *tls, const struct iovec *iov, int nr, size_t ski
 	return length;
 }
 
-/** Encrypt what IOV holds from byte SKIP on, into sealed.  @return bytes taken, or a negative errno when there are none. */
+/**
+ * Encrypt what IOV holds from byte SKIP on, into sealed.
+ *
+ * @return bytes taken, or a negative errno when there are none.
+ */
 static int seal(struct tls *tls, struct us_conn *conn, const struct iovec *iov, int nr, size_t skip)
 {
 	size_t done = 0;
@@ -450,7 +468,8 @@ static int seal(struct tls *tls, struct us_conn *conn, const struct iovec *iov, 
 
 		if (left >= RECORD_SIZE || nr == 1) {
 			length = us_min(left, WRITE_MAX - done);
-			length = length > RECORD_SIZE ? length - length % RECORD_SIZE : length; /* Its end goes with what follows. */
+			/* Its end goes with what follows. */
+			length = length > RECORD_SIZE ? length - length % RECORD_SIZE : length;
 			ret = length > 0 ? write_some(tls, conn, (const char *)iov->iov_base + skip, length) : 0;
 		} else {
 			length = stage(tls, iov, nr, skip);
@@ -472,8 +491,8 @@ static int seal(struct tls *tls, struct us_conn *conn, const struct iovec *iov, 
 }
 
 /**
- * As us_conn_write().  Bytes count as taken when their records are sent: until then the caller has something to send, and waits for the
- * socket.  He comes with the same bytes, which are then not encrypted again.
+ * As us_conn_write().  Bytes count as taken when their records are sent: until then the caller has something to send,
+ * and waits for the socket.  He comes with the same bytes, which are then not encrypted again.
  */
 static int tls_write(void *state, struct us_conn *conn, const struct iovec *iov, int nr)
 {
@@ -516,8 +535,10 @@ static int finish_ktls(struct us_conn *conn)
 		char bytes[CMSG_SPACE(sizeof(uint8_t))];
 	} control = {0};
 	struct iovec iov = {alert, sizeof(alert)};
-	struct msghdr message = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
+	struct msghdr message = {.msg_iov = &iov,
+	                         .msg_iovlen = 1,
+	                         .msg_control = control.bytes,
+	                         .msg_controllen = sizeof(control.bytes)};
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 	int ret;
 

@@ -3,8 +3,8 @@
  * @file wire.h
  * What stands on the wire, byte for byte: docs/protocol.md tells what it means and in which order it comes.
  *
- * All numbers are little-endian, no structure has gaps, and bytes called zero are sent as 0 and refused otherwise.  Both sides
- * run on Linux: errors are its errno numbers, modes and kinds those of inode(7), and names are bytes.
+ * All numbers are little-endian, no structure has gaps, and bytes called zero are sent as 0 and refused otherwise.
+ * Both sides run on Linux: errors are its errno numbers, modes and kinds those of inode(7), and names are bytes.
  *
  *	frame    head | payload
  *	payload  of DATA and REPLY: record, record, ...; of others one structure and what it counts
@@ -63,16 +63,22 @@ enum us_wire_type {
 	US_WIRE_TYPES,
 };
 
-/** A DATA payload is compressed (Zstandard, one frame with its size, US_WIRE_FRAME_MAX at most); a bit of the head's flags. */
+/**
+ * A DATA payload is compressed (Zstandard, one frame with its size, US_WIRE_FRAME_MAX at most); a bit of the head's
+ * flags.
+ */
 #define US_WIRE_COMPRESSED 1u
 
 /**
- * A DATA payload is one record with contents, which its sender has not looked at, and a struct us_wire_bare_end; another bit, not
- * together with US_WIRE_COMPRESSED.
+ * A DATA payload is one record with contents, which its sender has not looked at, and a struct us_wire_bare_end;
+ * another bit, not together with US_WIRE_COMPRESSED.
  */
 #define US_WIRE_BARE 2u
 
-/** A DATA or REPLY frame has no sum, but 0 in its place: the connection sees to it that what comes is what was sent (TLS). */
+/**
+ * A DATA or REPLY frame has no sum, but 0 in its place: the connection sees to it that what comes is what was sent
+ * (TLS).
+ */
 #define US_WIRE_UNSUMMED 4u
 
 /** Before each payload. */
@@ -86,7 +92,8 @@ struct us_wire_head {
 
 /** Behind the contents of a bare frame. */
 struct us_wire_bare_end {
-	uint32_t error; /**< A positive errno: they could not be had, zeros stand in their place, and the record is void; or 0. */
+	uint32_t error; /**< A positive errno: they could not be had, zeros stand in their place, and the record is
+	                     void; or 0. */
 	uint32_t zero;
 } __attribute__((packed));
 
@@ -94,7 +101,8 @@ struct us_wire_bare_end {
 enum us_wire_feature {
 	US_WIRE_FEATURE_ZSTD = 1, /**< Receiver: can take compressed payloads; sender: may send them. */
 	US_WIRE_FEATURE_BARE = 2, /**< The same for bare ones. */
-	US_WIRE_FEATURE_UNSUMMED = 4, /**< Every connection is one of TLS, as far as this side can tell: no sums are needed on top. */
+	US_WIRE_FEATURE_UNSUMMED = 4, /**< Every connection is one of TLS, as far as this side can tell: no sums are
+	                                   needed on top. */
 	US_WIRE_FEATURE_RANGES = 8, /**< Contents of a file may come on all connections. */
 };
 
@@ -113,7 +121,8 @@ struct us_wire_hello {
 	uint8_t zero[3];
 	uint32_t connections; /**< Sender: of this transfer. */
 	uint32_t tokens;      /**< Receiver: files of a connection without a receipt. */
-	uint32_t patience;    /**< Milliseconds without a sign of life after which this side gives up; 0, or left out: it does not tell. */
+	uint32_t patience;    /**< Milliseconds without a sign of life after which this side gives up; 0, or left out:
+	                           it does not tell. */
 } __attribute__((packed));
 
 /** The least bytes of a HELLO. */
@@ -146,7 +155,8 @@ enum us_wire_wish {
 	US_WISH_REPORT = 1 << 7, /**< Tell of each change. */
 	US_WISH_VERIFY = 1 << 8,
 	US_WISH_FSYNC = 1 << 9,
-	US_WISH_ENTRIES = 1 << 10, /**< Sources get names of their own in the destination; else it becomes the copy of the root. */
+	US_WISH_ENTRIES = 1 << 10, /**< Sources get names of their own in the destination; else it becomes the copy of
+	                                the root. */
 	US_WISH_ONE = 1 << 11,     /**< With that: there is one, which is no directory. */
 	US_WISH_KEEP_OWNER_STRICTLY = 1 << 12,
 	US_WISH_ALL = (1 << 13) - 1,
@@ -199,7 +209,8 @@ enum us_wire_record_type {
 	US_RECORD_FILE,    /**< struct us_wire_file: any other entry. */
 	US_RECORD_PART,    /**< struct us_wire_part: more of a file's contents. */
 	US_RECORD_ABANDON, /**< struct us_wire_abandon: a file's contents can't be had. */
-	US_RECORD_MIRROR,  /**< struct us_wire_names: all in a directory was listed; what it does not have may be deleted. */
+	US_RECORD_MIRROR,  /**< struct us_wire_names: all in a directory was listed; what it does not have may be
+	                        deleted. */
 	US_RECORD_MISSING, /**< struct us_wire_names: of the names asked for, those that it does not have. */
 	US_RECORD_RANGE,   /**< struct us_wire_range: contents of a file whose ranges come on all connections. */
 	US_RECORD_RANGES_END, /**< struct us_wire_range: no further range of it will be begun. */
@@ -257,13 +268,16 @@ enum us_wire_kind {
 /** Flags of a US_RECORD_FILE and a US_RECORD_PART. */
 enum {
 	US_FILE_ASK = 1,        /**< No contents are here: are they needed? */
-	US_FILE_AGAIN = 2,      /**< Contents from the first byte, as wanted, or because the file changed: what was sent is void. */
+	US_FILE_AGAIN = 2,      /**< Contents from the first byte, as wanted, or because the file changed: what was sent
+	                             is void. */
 	US_FILE_EOF = 4,        /**< They are the last. */
 	US_FILE_HOLES = 8,      /**< Not every byte is sent: the others are holes. */
 	US_FILE_FIND_ZEROS = 16, /**< Blocks of zeros are holes. */
 	US_FILE_BROKEN = 32,    /**< With EOF: the file did not come to rest, and counts as failed. */
-	US_FILE_SAME = 64,      /**< With EOF, of a PART: the contents have the sum that was told; only attributes are to be set. */
-	US_FILE_RANGES = 128,   /**< With ASK, of a regular FILE: should it be wanted, its contents could come in ranges. */
+	US_FILE_SAME = 64,      /**< With EOF, of a PART: the contents have the sum that was told; only attributes are
+	                             to be set. */
+	US_FILE_RANGES = 128,   /**< With ASK, of a regular FILE: should it be wanted, its contents could come in
+	                             ranges. */
 };
 
 struct us_wire_file {
@@ -290,14 +304,16 @@ struct us_wire_part {
 /** Flags of a US_RECORD_RANGE, and of a US_RECORD_RANGES_END. */
 enum {
 	US_RANGE_LAST = 1,      /**< Nothing more comes of the range that the offset lies in. */
-	US_RANGES_COMPLETE = 1, /**< All contents were sent, and are of the file that was told of; else all that was is void. */
+	US_RANGES_COMPLETE = 1, /**< All contents were sent, and are of the file that was told of; else all that was is
+	                             void. */
 };
 
 /** RANGE, RANGES_END, REACHED. */
 struct us_wire_range {
 	uint32_t number; /**< That the receiver gave the file; REACHED: its token. */
 	uint32_t length; /**< RANGE: bytes of contents; else 0. */
-	uint64_t offset; /**< RANGE: where they belong; RANGES_END: where the ranges that were begun end; REACHED: see there. */
+	uint64_t offset; /**< RANGE: where they belong; RANGES_END: where the ranges that were begun end; REACHED: see
+	                      there. */
 } __attribute__((packed));
 
 struct us_wire_abandon {
@@ -348,7 +364,8 @@ struct us_wire_want {
 	uint32_t token;
 	uint32_t changes;
 	uint64_t offset; /**< From here on. */
-	uint32_t error;  /**< A positive errno when a hard link could not be made, and contents are wanted instead; or 0. */
+	uint32_t error;  /**< A positive errno when a hard link could not be made, and contents are wanted instead; or
+	                      0. */
 	uint32_t number; /**< Not 0: they are to come in ranges, under this number, which no other file had. */
 } __attribute__((packed));
 

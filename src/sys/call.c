@@ -310,9 +310,9 @@ int us_cached_bytes(int fd, uint64_t *bytes)
 
 int us_write_out(int fd, uint64_t offset, uint64_t length)
 {
-	return call_retry("sync_file_range",
-	                  sync_file_range(fd, (off_t)offset, (off_t)length,
-	                                  SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER));
+	return call_retry("sync_file_range", sync_file_range(fd, (off_t)offset, (off_t)length,
+	                                                     SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+	                                                             SYNC_FILE_RANGE_WAIT_AFTER));
 }
 
 void us_forget(int fd, uint64_t offset, uint64_t length)

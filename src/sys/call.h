@@ -84,22 +84,24 @@ int us_copy_range(int src, int fd, uint64_t offset, uint32_t length);
 /** Let reads and writes of the open file FD pass by the page cache, or not any more (fcntl(2), O_DIRECT). */
 int us_set_direct(int fd, bool direct);
 
-/** True when FD says that it can do so with memory and places that are multiples of ALIGN (STATX_DIOALIGN, Linux 6.1). */
+/**
+ * True when FD says that it can do so with memory and places that are multiples of ALIGN (STATX_DIOALIGN, Linux 6.1).
+ */
 bool us_takes_direct(int fd, uint32_t align);
 
 /** Find out how much of FD is in the page cache (cachestat(2), Linux 6.5).  @return 0 or a negative errno. */
 int us_cached_bytes(int fd, uint64_t *bytes);
 
 /**
- * Write what is dirty of LENGTH bytes of FD from OFFSET on to the disk, and wait for that (sync_file_range(2)); neither metadata nor the
- * disk's own cache is thought of.
+ * Write what is dirty of LENGTH bytes of FD from OFFSET on to the disk, and wait for that (sync_file_range(2)); neither
+ * metadata nor the disk's own cache is thought of.
  * @return 0 or a negative errno, that of an earlier write perhaps.
  */
 int us_write_out(int fd, uint64_t offset, uint64_t length);
 
 /**
- * Let the page cache forget LENGTH bytes of FD from OFFSET on (0: all), those that are on the disk; of the others the writing
- * is begun (POSIX_FADV_DONTNEED).
+ * Let the page cache forget LENGTH bytes of FD from OFFSET on (0: all), those that are on the disk; of the others the
+ * writing is begun (POSIX_FADV_DONTNEED).
  */
 void us_forget(int fd, uint64_t offset, uint64_t length);
 
@@ -122,14 +124,14 @@ int us_drop_cache(int fd);
 int us_flock(int fd, int operation);
 
 /**
- * Lock the byte at OFFSET of FD, which may be a directory, for reading; with others who do (F_OFD_SETLK).  It is held by what was opened, until
- * that is closed or the process ends.
+ * Lock the byte at OFFSET of FD, which may be a directory, for reading; with others who do (F_OFD_SETLK).  It is held
+ * by what was opened, until that is closed or the process ends.
  */
 int us_lock_byte(int fd, uint64_t offset);
 
 /**
- * Tell in *LOCKED whether one of the LENGTH bytes (0: all) from OFFSET on is locked by someone who did not get that by what FD is
- * of (F_OFD_GETLK).
+ * Tell in *LOCKED whether one of the LENGTH bytes (0: all) from OFFSET on is locked by someone who did not get that by
+ * what FD is of (F_OFD_GETLK).
  */
 int us_is_locked(int fd, uint64_t offset, uint64_t length, bool *locked);
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Sets of processors are as large as the kernel wants them: with more than 1024 possible ones cpu_set_t is too small. */
+/*
+ * Sets of processors are as large as the kernel wants them: with more than 1024 possible ones cpu_set_t is too small.
+ */
 #include "sys/cpus.h"
 
 #include "base/us.h"
@@ -13,7 +15,11 @@
 /** The most processors that a set is made for: far more than any kernel is built for. */
 #define CPUS_MAX (1u << 20)
 
-/** This thread's affinity mask.  @return how many it has room for, or a negative errno; *SET is freed with CPU_FREE(). */
+/**
+ * This thread's affinity mask.
+ *
+ * @return how many it has room for, or a negative errno; *SET is freed with CPU_FREE().
+ */
 static int get_allowed(cpu_set_t **set)
 {
 	for (unsigned int nr = CPU_SETSIZE; nr <= CPUS_MAX; nr *= 2) {

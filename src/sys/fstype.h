@@ -31,8 +31,8 @@ bool us_fstype_is_local(int fd);
 int us_fstype_ask_local(int fd);
 
 /**
- * True when the file system of FD, or its server, copies by itself when it is asked to (copy_file_range(2)), and could not
- * share blocks instead: NFS and SMB.
+ * True when the file system of FD, or its server, copies by itself when it is asked to (copy_file_range(2)), and could
+ * not share blocks instead: NFS and SMB.
  */
 bool us_fstype_copies_itself(int fd);
 

@@ -90,15 +90,16 @@ enum us_op_state us_io_start(struct us_io *io, struct us_op *op);
 void us_io_run(struct us_io *io, struct us_op *op, void *context);
 
 /**
- * Queue OP, of a socket, on the ring, whatever the mode.  It comes back from us_io_reap(), with -EAGAIN when the ring did not take it after all.
+ * Queue OP, of a socket, on the ring, whatever the mode.  It comes back from us_io_reap(), with -EAGAIN when the ring
+ * did not take it after all.
  *
  * @return false when there is no ring for it: it was not started.
  */
 bool us_io_queue(struct us_io *io, struct us_op *op);
 
 /**
- * End OP, which was queued by that and has not come back: it does now, with what it has moved or -ECANCELED.  CANCEL is used for that; it comes
- * back, too.
+ * End OP, which was queued by that and has not come back: it does now, with what it has moved or -ECANCELED.  CANCEL
+ * is used for that; it comes back, too.
  *
  * @return false when CANCEL is not used.
  */
@@ -117,7 +118,8 @@ static inline bool us_io_queues_opens(const struct us_io *io)
 }
 
 /**
- * A descriptor that polls as readable when us_io_reap() has something to give; -1 when there is nothing that it could wait for.
+ * A descriptor that polls as readable when us_io_reap() has something to give; -1 when there is nothing that it could
+ * wait for.
  */
 int us_io_fd(const struct us_io *io);
 

@@ -32,7 +32,8 @@
 
 int us_landlock_version(void)
 {
-	int version = (int)us_try(syscall(SYS_landlock_create_ruleset, NULL, (size_t)0, LANDLOCK_CREATE_RULESET_VERSION));
+	int version =
+		(int)us_try(syscall(SYS_landlock_create_ruleset, NULL, (size_t)0, LANDLOCK_CREATE_RULESET_VERSION));
 
 	if (version == -ENOSYS || version == 0 || version == 1) {
 		return -EOPNOTSUPP;

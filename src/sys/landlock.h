@@ -11,7 +11,8 @@
 /** How far a tree stays in reach. */
 enum us_landlock_reach {
 	US_LANDLOCK_READS,  /**< It is read. */
-	US_LANDLOCK_SPOOLS, /**< Its files are read and written, among them new ones without a name (O_TMPFILE); no name is made or removed. */
+	US_LANDLOCK_SPOOLS, /**< Its files are read and written, among them new ones without a name (O_TMPFILE); no name
+	                         is made or removed. */
 	US_LANDLOCK_ALL,    /**< Everything but running programs. */
 };
 
@@ -22,14 +23,14 @@ struct us_landlock_tree {
 };
 
 /**
- * The kernel's version of Landlock. @return 2 (Linux 5.19) or more; -EOPNOTSUPP where it has none, or the first one, under
- * which no name can be linked or moved from one directory to another; -errno.
+ * The kernel's version of Landlock. @return 2 (Linux 5.19) or more; -EOPNOTSUPP where it has none, or the first one,
+ * under which no name can be linked or moved from one directory to another; -errno.
  */
 int us_landlock_version(void);
 
 /**
- * Leave the calling thread, and threads that it starts from now on, nothing but these trees; descriptors that are open stay as they are.
- * No program can be run from then on.  There is no way back.
+ * Leave the calling thread, and threads that it starts from now on, nothing but these trees; descriptors that are open
+ * stay as they are.  No program can be run from then on.  There is no way back.
  *
  * @return 0, or a negative errno: nothing was changed.  A tree that does not exist is passed over.
  */

@@ -70,7 +70,8 @@ struct us_op {
 	int64_t offset;     /**< read, write: place in the file; splice: in fd, -1 for a pipe. */
 	int64_t offset_out; /**< splice: place in fd_out, -1 for a pipe. */
 	const char *path;   /**< openat, statx, mkdirat. */
-	void *buf;          /**< read, write, recv: memory; statx: struct statx; sendmsg: struct msghdr; cancel: struct us_op. */
+	void *buf;          /**< read, write, recv: memory; statx: struct statx; sendmsg: struct msghdr; cancel: struct
+	                         us_op. */
 	us_op_done_fn *done;
 	uint64_t started_ns; /**< Of those whose time is taken (io.h): when it was started.  Set by us_io_start(). */
 	struct us_op *next; /**< For whoever holds the op in a list. */

@@ -162,7 +162,8 @@ static bool rotates(const char *sysfs, const char *dir, int depth)
 		return false;
 	}
 	if (read_line(dir, "partition", line)) {
-		return snprintf(path, sizeof(path), "%s/..", dir) < (int)sizeof(path) && rotates(sysfs, path, depth + 1);
+		return snprintf(path, sizeof(path), "%s/..", dir) < (int)sizeof(path) &&
+		       rotates(sysfs, path, depth + 1);
 	}
 	if (snprintf(path, sizeof(path), "%s/slaves", dir) >= (int)sizeof(path)) {
 		return false;
@@ -184,8 +185,8 @@ static void btrfs_devices(char path[PATH_MAX], const char *sysfs, const struct u
 	const uint8_t *u = fs->uuid;
 
 	snprintf(path, PATH_MAX,
-	         "%s/fs/btrfs/%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x/devices", sysfs, u[0],
-	         u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
+	         "%s/fs/btrfs/%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x/devices", sysfs,
+	         u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
 }
 
 bool us_place_rotates(const char *sysfs, const struct us_place_fs *fs)

@@ -14,7 +14,8 @@ struct us_place_fs {
 	uint32_t magic;     /**< statfs(2), f_type. */
 	uint32_t dev_major; /**< As stat(2) tells them; major 0: no device of its own. */
 	uint32_t dev_minor;
-	uint8_t uuid[16];   /**< Btrfs: the same in all its subvolumes, of which each has a device number; else zeros. */
+	uint8_t uuid[16];   /**< Btrfs: the same in all its subvolumes, of which each has a device number; else
+	                         zeros. */
 };
 
 /** What the open file or directory FD is on.  @return 0 or a negative errno. */
@@ -31,7 +32,8 @@ int us_place_first_extent(int fd, uint64_t *where);
 
 /**
  * True when FS is, at least in part, on a disk that turns, as far as the kernel says: through partitions, loop
- * devices, device mapper, md and Btrfs.  A virtio disk (virtio_blk) is not believed: it says so of whatever is behind it.
+ * devices, device mapper, md and Btrfs.  A virtio disk (virtio_blk) is not believed: it says so of whatever is behind
+ * it.
  *
  * @param sysfs  "/sys", but for tests.
  */

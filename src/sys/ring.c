@@ -89,9 +89,9 @@ static int setup(struct io_uring *uring, unsigned int entries)
 
 #ifdef __SANITIZE_THREAD__
 /**
- * A ring may get the addresses of one that another thread has just closed.  The kernel sees to their order; but the thread sanitizer does
- * not see that they were unmapped and mapped, for liburing makes its system calls without libc.  So it is told here: before the one, and
- * after the other.
+ * A ring may get the addresses of one that another thread has just closed.  The kernel sees to their order; but the
+ * thread sanitizer does not see that they were unmapped and mapped, for liburing makes its system calls without libc.
+ * So it is told here: before the one, and after the other.
  */
 static atomic_uint nr_closes;
 #define note_close() ((void)atomic_fetch_add_explicit(&nr_closes, 1, memory_order_release))
@@ -280,14 +280,16 @@ struct us_op *us_ring_unqueue(struct us_ring *ring)
 
 void us_ring_cancel(struct us_ring *ring, struct us_op *op)
 {
-	struct io_uring_sync_cancel_reg reg = {.addr = (uint64_t)(uintptr_t)op, .timeout = {.tv_sec = -1, .tv_nsec = -1}};
+	struct io_uring_sync_cancel_reg reg = {.addr = (uint64_t)(uintptr_t)op,
+	                                       .timeout = {.tv_sec = -1, .tv_nsec = -1}};
 
 	(void)io_uring_register_sync_cancel(&ring->uring, &reg);
 }
 
 /**
- * The ring's own descriptor does not wake who polls for it while work is left to the ring's thread (IORING_SETUP_DEFER_TASKRUN; seen with
- * Linux 6.18, where a wait of 200 ms went to its end): an eventfd does.  What completed before it was there is told by its first value.
+ * The ring's own descriptor does not wake who polls for it while work is left to the ring's thread
+ * (IORING_SETUP_DEFER_TASKRUN; seen with Linux 6.18, where a wait of 200 ms went to its end): an eventfd does.  What
+ * completed before it was there is told by its first value.
  */
 static void make_event_fd(struct us_ring *ring)
 {

@@ -60,12 +60,15 @@ int us_ring_commit(struct us_ring *ring, unsigned int wait_nr);
  */
 struct us_op *us_ring_unqueue(struct us_ring *ring);
 
-/** End OP, which the kernel has taken and which waits for something, if that can be without another op (Linux 6.0): it comes back as all do. */
+/**
+ * End OP, which the kernel has taken and which waits for something, if that can be without another op (Linux 6.0): it
+ * comes back as all do.
+ */
 void us_ring_cancel(struct us_ring *ring, struct us_op *op);
 
 /**
- * A descriptor that polls as readable when there are completions to reap; it may do so when there are none.  To be asked for before each wait,
- * after which us_ring_reap() has to be called.
+ * A descriptor that polls as readable when there are completions to reap; it may do so when there are none.  To be
+ * asked for before each wait, after which us_ring_reap() has to be called.
  */
 int us_ring_fd(struct us_ring *ring);
 

@@ -179,7 +179,8 @@ int us_stream_splice(int pipe, int fd, size_t size)
 	}
 	size = size_of_call(size, fault);
 	for (;;) {
-		int ret = (int)us_try(splice(pipe, NULL, fd, NULL, size, SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE));
+		int ret = (int)us_try(
+			splice(pipe, NULL, fd, NULL, size, SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE));
 
 		if (ret != -EINTR) {
 			return ret;

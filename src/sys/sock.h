@@ -39,7 +39,11 @@ int us_sock_peer(int fd, struct sockaddr_storage *address);
 /** True for a socket, false for a pipe and all else. */
 bool us_is_socket(int fd);
 
-/** Let calls on FD not wait, or wait.  It concerns all descriptors of the same open file. @return whether it waited before, or -errno. */
+/**
+ * Let calls on FD not wait, or wait.  It concerns all descriptors of the same open file.
+ *
+ * @return whether it waited before, or -errno.
+ */
 int us_set_nonblocking(int fd, bool on);
 
 /** Read what is there: bytes, 0 at the end of the stream, -EAGAIN. */
@@ -48,10 +52,15 @@ int us_stream_read(int fd, bool is_socket, void *buf, size_t size);
 /** The same without taking it out; sockets only. */
 int us_sock_peek(int fd, void *buf, size_t size);
 
-/** Write what there is room for: bytes, or -EAGAIN.  A pipe without a reader raises SIGPIPE where that is not ignored. */
+/**
+ * Write what there is room for: bytes, or -EAGAIN.  A pipe without a reader raises SIGPIPE where that is not ignored.
+ */
 int us_stream_write(int fd, bool is_socket, const struct iovec *iov, int nr);
 
-/** Move SIZE bytes from PIPE to FD, a stream that does not block, as what more follows: bytes, 0 when the pipe has none, -EAGAIN when FD has no room. */
+/**
+ * Move SIZE bytes from PIPE to FD, a stream that does not block, as what more follows: bytes, 0 when the pipe has none,
+ * -EAGAIN when FD has no room.
+ */
 int us_stream_splice(int pipe, int fd, size_t size);
 
 /** shutdown(2) of the sending side. */

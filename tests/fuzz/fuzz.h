@@ -43,8 +43,8 @@ static inline uint8_t fuzz_byte(struct fuzz_input *input)
 }
 
 /**
- * The bytes up to the next NUL, or all that are left, as a string of its own, so that a read behind its end is found; to
- * be freed.
+ * The bytes up to the next NUL, or all that are left, as a string of its own, so that a read behind its end is found;
+ * to be freed.
  */
 static inline char *fuzz_text(struct fuzz_input *input)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Changes to a script (script.h) that leave most of it what the other side would take, so that the rest is looked at at all: a record
- * gets another value in one of its fields, records and frames are left out, said twice or in another order, or those of another
- * script come in between.  Some changes are made blindly, too.
+ * Changes to a script (script.h) that leave most of it what the other side would take, so that the rest is looked at at
+ * all: a record gets another value in one of its fields, records and frames are left out, said twice or in another
+ * order, or those of another script come in between.  Some changes are made blindly, too.
  */
 #include "script.h"
 

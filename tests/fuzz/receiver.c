@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* net/session, a receiver: whatever an authenticated sender says, it writes below its destination alone, and comes to an end. */
+/*
+ * net/session, a receiver: whatever an authenticated sender says, it writes below its destination alone, and comes to
+ * an end.
+ */
 #include "fuzz.h"
 #include "scene.h"
 #include "script.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file scene.h
- * Where the jobs of the targets sender and receiver work: a scratch directory, in memory if there is a place for that, with
+ * Where the jobs of the targets sender and receiver work: a scratch directory, in memory if there is a place for that,
+ * with
  *
  *	src       a tree to be sent, the same each time
  *	secret    what no sender may send

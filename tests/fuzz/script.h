@@ -3,12 +3,13 @@
  * @file script.h
  * The other side of a transfer, which says what an input has, and not what the protocol would have it say.
  *
- * An input is SCRIPT_CONFIG bytes that say under what circumstances, and then frames as they are on the wire, head and payload, but that
- * their sums are made when they are sent, that the last payload is as long as there are bytes for it, and that the head's zero says how it
- * goes (SCRIPT_ bits).  So what a transfer has said is an input, and small changes to it come past the sums.
+ * An input is SCRIPT_CONFIG bytes that say under what circumstances, and then frames as they are on the wire, head and
+ * payload, but that their sums are made when they are sent, that the last payload is as long as there are bytes for it,
+ * and that the head's zero says how it goes (SCRIPT_ bits).  So what a transfer has said is an input, and small
+ * changes to it come past the sums.
  *
- * A frame is sent when the job has nothing to say about the one before it any more.  What the job says is held against the
- * protocol: whatever it was told, it sends nothing that can't be decoded.
+ * A frame is sent when the job has nothing to say about the one before it any more.  What the job says is held against
+ * the protocol: whatever it was told, it sends nothing that can't be decoded.
  */
 #ifndef SCRIPT_H
 #define SCRIPT_H
@@ -20,7 +21,9 @@
 
 #define SCRIPT_CONFIG 8u
 
-/** The configuration's last byte of what was recorded and not changed: the job will be content.  No mutation leaves it. */
+/**
+ * The configuration's last byte of what was recorded and not changed: the job will be content.  No mutation leaves it.
+ */
 #define SCRIPT_RECORDED 1u
 #define SCRIPT_CONNS_MAX 3u
 
@@ -79,7 +82,11 @@ struct usync_peer *script_peer(struct script *script);
 /** The job has ended and its peer is freed. */
 void script_fini(struct script *script);
 
-/** The frame at AT, before END: its head, and its payload's length, cut to what is there.  @return false when there is none. */
+/**
+ * The frame at AT, before END: its head, and its payload's length, cut to what is there.
+ *
+ * @return false when there is none.
+ */
 bool script_frame(const uint8_t *at, const uint8_t *end, struct us_wire_head *head, uint32_t *length);
 
 #endif /* SCRIPT_H */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* net/session, a sender: whatever a receiver answers, it sends what it was told to and nothing else, changes nothing, and comes to an end. */
+/*
+ * net/session, a sender: whatever a receiver answers, it sends what it was told to and nothing else, changes nothing,
+ * and comes to an end.
+ */
 #include "fuzz.h"
 #include "scene.h"
 #include "script.h"
@@ -26,7 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	job = scene_send(data, peer);
 	ret = usync_job_run(job);
 	usync_job_stats(job, &stats);
-	fuzz_check(data[SCRIPT_CONFIG - 1] != SCRIPT_RECORDED || (ret == 0 && stats.failed == 0)); /* Else see record.c. */
+	/* Else see record.c. */
+	fuzz_check(data[SCRIPT_CONFIG - 1] != SCRIPT_RECORDED || (ret == 0 && stats.failed == 0));
 	if (ret == 0) {
 		/* The receiver has said so, of the whole and of each file. */
 		fuzz_check(atomic_load(&script.final_said) > 0);

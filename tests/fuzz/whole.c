@@ -9,7 +9,10 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-/** Bytes of memory that a session may have at a time: frames of both directions and files in flight, for each of its connections. */
+/**
+ * Bytes of memory that a session may have at a time: frames of both directions and files in flight, for each of its
+ * connections.
+ */
 #define MEMORY_MAX (INT64_C(64) << 20)
 
 /** What is allocated beyond what was at the beginning, and the most of that. */

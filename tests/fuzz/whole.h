@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file whole.h
- * What holds of the process after each run of a session: no descriptor, no thread and no memory is left, and it never had too much of that.
+ * What holds of the process after each run of a session: no descriptor, no thread and no memory is left, and it never
+ * had too much of that.
  */
 #ifndef WHOLE_H
 #define WHOLE_H

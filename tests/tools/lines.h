@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file lines.h
- * Which cache lines are written by several threads: what perf c2c samples, counted in full and without a processor that can.
+ * Which cache lines are written by several threads: what perf c2c samples, counted in full and without a processor that
+ * can.
  *
- * Code that is compiled with -fsanitize=thread tells of each access to memory by a call; lines.c takes these instead of the
- * sanitizer's runtime, and keeps account of the writers of each line of 64 bytes.  A line counts as shared once a second
- * thread has written to it, and then all that was written to it counts, however the threads came to run: so the figures
- * hardly depend on when they did.  The thread that starts the count is none of the writers: it makes what the others use before
- * they are there.  Memory that is freed begins anew.  What libraries write by themselves is not seen, but for mutexes (linked
- * with --wrap), whose lock and unlock are a write each.
+ * Code that is compiled with -fsanitize=thread tells of each access to memory by a call; lines.c takes these instead of
+ * the sanitizer's runtime, and keeps account of the writers of each line of 64 bytes.  A line counts as shared once a
+ * second thread has written to it, and then all that was written to it counts, however the threads came to run: so the
+ * figures hardly depend on when they did.  The thread that starts the count is none of the writers: it makes what the
+ * others use before they are there.  Memory that is freed begins anew.  What libraries write by themselves is not
+ * seen, but for mutexes (linked with --wrap), whose lock and unlock are a write each.
  */
 #ifndef TESTS_LINES_H
 #define TESTS_LINES_H

@@ -4,8 +4,9 @@
  *
  *	nodes SOURCE DESTINATION WORKERS
  *
- * Prints a line for each worker: "N cpu C node M files HERE ELSEWHERE buffers HERE ELSEWHERE", pages on its own node and on
- * others as move_pages(2) tells.  Looks at them when an entry is reported for the last time, while the workers are there still.
+ * Prints a line for each worker: "N cpu C node M files HERE ELSEWHERE buffers HERE ELSEWHERE", pages on its own node
+ * and on others as move_pages(2) tells.  Looks at them when an entry is reported for the last time, while the workers
+ * are there still.
  */
 #include "tool.h"
 

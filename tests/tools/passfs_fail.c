@@ -4,9 +4,9 @@
  *
  *	OP:ACTION[:NAME][#OFFSET][@N][+]
  *
- * The Nth (the first) operation OP on what is called NAME (a pattern, fnmatch(3)), and of a read or write the Nth that has the byte
- * OFFSET in it, does ACTION: an errno's name; "short", which lets half of the bytes through; "stall", which waits a second; or "hang", which
- * waits for six.  With + every later one does so, too.
+ * The Nth (the first) operation OP on what is called NAME (a pattern, fnmatch(3)), and of a read or write the Nth that
+ * has the byte OFFSET in it, does ACTION: an errno's name; "short", which lets half of the bytes through; "stall",
+ * which waits a second; or "hang", which waits for six.  With + every later one does so, too.
  */
 #include "passfs.h"
 #include "tool.h"

@@ -4,8 +4,8 @@
  *
  *	sharing [-v] null|local SOURCE DESTINATION WORKERS
  *
- * Prints "files N directories N writes N shared N locks N"; -v: and where in the code most of the shared ones are.  null: nothing is
- * written to DESTINATION but its root.
+ * Prints "files N directories N writes N shared N locks N"; -v: and where in the code most of the shared ones are.
+ * null: nothing is written to DESTINATION but its root.
  */
 #include "tool.h"
 

@@ -4,10 +4,10 @@
  *
  *	sweep [-f FIRST] [-e EVERY] [-a ACTION] [-o OP,OP...] [-x OP,OP...] [-c FLAGS] [-r] [-z] [-p OTHER] PROGRAM OPTION...
  *
- * In the working directory there is src, and there may be before, which holds all that a run finds: dst and whatever OPTIONs name.
- * Each run has a copy of that, run, as its working directory, in which "PROGRAM OPTION... ../src dst" is started with
- * URING_SYNC_FAULT=OP:ACTION@N (EIO; for the memory ENOMEM), N from 1 to where there is no Nth call of the kind: the first
- * FIRST (10) and then every EVERYth (1).  -o: these calls alone; -x: not these.  Then
+ * In the working directory there is src, and there may be before, which holds all that a run finds: dst and whatever
+ * OPTIONs name.  Each run has a copy of that, run, as its working directory, in which "PROGRAM OPTION... ../src dst"
+ * is started with URING_SYNC_FAULT=OP:ACTION@N (EIO; for the memory ENOMEM), N from 1 to where there is no Nth call of
+ * the kind: the first FIRST (10) and then every EVERYth (1).  -o: these calls alone; -x: not these.  Then
  *
  *	the program has ended by itself with a status that the manual has, and said why when that is not 0; it was
  *	not a sanitizer that ended it, and no descriptor was left open;
@@ -264,7 +264,9 @@ static int check_kept(const char *path, const struct stat *st, int type, struct 
 	return 1;
 }
 
-/** Called for all in run: nothing of the program's own is there; backups are removed, so that the trees can be compared. */
+/**
+ * Called for all in run: nothing of the program's own is there; backups are removed, so that the trees can be compared.
+ */
 static int check_left(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	(void)st;

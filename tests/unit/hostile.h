@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file hostile.h
- * A peer that does not keep to the protocol, for tests: what it says is put together by hand, from docs/protocol.md and the structures in
- * wire.h alone.
+ * A peer that does not keep to the protocol, for tests: what it says is put together by hand, from docs/protocol.md and
+ * the structures in wire.h alone.
  */
 #ifndef UNIT_HOSTILE_H
 #define UNIT_HOSTILE_H

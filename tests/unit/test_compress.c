@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* net/compress: what is compressed comes back, and what only pretends to be is refused without a byte beyond its place. */
+/*
+ * net/compress: what is compressed comes back, and what only pretends to be is refused without a byte beyond its place.
+ */
 #include "unit.h"
 
 #include "net/compress.h"

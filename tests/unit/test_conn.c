@@ -444,7 +444,9 @@ static void reap(struct us_io *io)
 	}
 }
 
-/** By a ring: what was asked for comes when it is asked for again; what was received when the ring is left is not lost. */
+/**
+ * By a ring: what was asked for comes when it is asked for again; what was received when the ring is left is not lost.
+ */
 static void test_ring(void **state)
 {
 	struct us_conn *client;

@@ -301,7 +301,10 @@ static void test_wrong(void **state)
 	}
 }
 
-/** Whoever has left takes nobody's time: after two hundred tries that were given up the next one does not wait for two hundred delays. */
+/**
+ * Whoever has left takes nobody's time: after two hundred tries that were given up the next one does not wait for two
+ * hundred delays.
+ */
 static void test_left(void **state)
 {
 	struct usync_peer *client;
@@ -336,7 +339,10 @@ int EVP_PBE_scrypt(const char *pass, size_t passlen, const unsigned char *salt, 
 	return real(pass, passlen, salt, saltlen, N, r, p, maxmem, key, keylen);
 }
 
-/** A weak secret is stretched when it is taken in, and never because of what a peer does: with the right one, with a wrong one, or none. */
+/**
+ * A weak secret is stretched when it is taken in, and never because of what a peer does: with the right one, with a
+ * wrong one, or none.
+ */
 static void test_stretched_once(void **state)
 {
 	struct us_secret kept = right;
@@ -587,7 +593,10 @@ static void test_delays(void **state)
 		expected = expected < US_DELAY_LAST_NS ? expected * 2 : expected;
 		expected = expected < US_DELAY_LAST_NS ? expected : US_DELAY_LAST_NS;
 	}
-	/* Of ten at once each has its turn a delay after the one before; who only asks takes none; another address does not wait. */
+	/*
+	 * Of ten at once each has its turn a delay after the one before; who only asks takes none; another address does
+	 * not wait.
+	 */
 	for (unsigned int i = 1; i <= 10; i++) {
 		for (unsigned int j = i; j <= 10; j++) {
 			assert_int_equal(us_delays_turn(&delays, a, now), now + US_DELAY_LAST_NS);

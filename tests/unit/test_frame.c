@@ -244,7 +244,10 @@ static void test_limits(void **state)
 	assert_int_equal(sent(&record), -EBADMSG);
 }
 
-/** Each length that a record tells is held against what there is: none of these reads beyond the end (ASan sees to that). */
+/**
+ * Each length that a record tells is held against what there is: none of these reads beyond the end (ASan sees to
+ * that).
+ */
 static void test_lengths(void **state)
 {
 	size_t size = us_record_size(&full);

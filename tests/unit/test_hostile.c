@@ -105,7 +105,9 @@ static void test_unasked_deletions(void **state)
 	expect_failure("which was not asked for");
 }
 
-/** Who was asked for a mirror, with no more deletions than so many, deletes no more, whatever the sender says of that. */
+/**
+ * Who was asked for a mirror, with no more deletions than so many, deletes no more, whatever the sender says of that.
+ */
 static void test_ordered_rules(void **state)
 {
 	struct us_wire_start start = {.keep = USYNC_KEEP_DEFAULT, .wishes = US_WISH_DELETE};
@@ -133,7 +135,10 @@ static void test_ordered_rules(void **state)
 	expect_failure("closed by the other side");
 }
 
-/** Where the destination is one file, what lies beside it is not the sender's: no directory there is entered, and nothing is linked. */
+/**
+ * Where the destination is one file, what lies beside it is not the sender's: no directory there is entered, and
+ * nothing is linked.
+ */
 static void test_beside_one(void **state)
 {
 	struct us_wire_dir evil = {.id = 2, .parent = 1, .meta.mode = S_IFDIR | 0755, .name = 4};
@@ -274,7 +279,10 @@ static void test_early_end(void **state)
 	expect_failure("Protocol error");
 }
 
-/** A hole of 2^62 bytes of which the sum is wanted: who makes it is heard all the while, and when he goes nothing goes on. */
+/**
+ * A hole of 2^62 bytes of which the sum is wanted: who makes it is heard all the while, and when he goes nothing goes
+ * on.
+ */
 static void test_huge_hole(void **state)
 {
 	struct us_wire_start start = {.keep = USYNC_KEEP_DEFAULT, .wishes = US_WISH_VERIFY};

@@ -255,7 +255,9 @@ static unsigned int queued_stats(struct fixture *f, enum us_op_side side, unsign
 	return queued;
 }
 
-/** In mode auto kinds go to the ring as they are told to, each side by itself; a few are made at once for their time. */
+/**
+ * In mode auto kinds go to the ring as they are told to, each side by itself; a few are made at once for their time.
+ */
 static void test_set_kinds(void **state)
 {
 	static struct us_io_times times;
@@ -347,7 +349,10 @@ static void test_wakes(void **state)
 		poll_fd.fd = us_io_fd(&f.io);
 		assert_true(poll_fd.fd >= 0);
 		while (us_io_reap(&f.io, &done, 1, 0) == 0) {
-			/* It may wake for nothing.  A limit of its own would not do: at its end poll(2) looks once more. */
+			/*
+			 * It may wake for nothing.  A limit of its own would not do: at its end poll(2) looks once
+			 * more.
+			 */
 			alarm(20);
 			assert_int_equal(poll(&poll_fd, 1, -1), 1);
 			alarm(0);

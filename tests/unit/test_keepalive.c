@@ -273,7 +273,9 @@ static void test_beside_tls(void **state)
 	move(200000, NULL);
 }
 
-/** The same by a ring, which is the sender's alone: the keepalive neither uses it nor takes what it answers for its own. */
+/**
+ * The same by a ring, which is the sender's alone: the keepalive neither uses it nor takes what it answers for its own.
+ */
 static void test_beside_ring(void **state)
 {
 	struct us_io io;

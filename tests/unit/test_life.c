@@ -66,7 +66,10 @@ static void say(enum us_wire_type type, const void *payload, size_t size)
 	assert_true(us_out_is_empty(&out));
 }
 
-/** Start a receiver, or a sender, that gives up after SECONDS of silence, and say hello: the SIZE first bytes, with PATIENCE. */
+/**
+ * Start a receiver, or a sender, that gives up after SECONDS of silence, and say hello: the SIZE first bytes, with
+ * PATIENCE.
+ */
 static void begin(bool receives, unsigned int seconds, uint32_t patience, size_t size)
 {
 	struct usync_options options = {.version = USYNC_OPTIONS_VERSION, .event = count_note};
@@ -165,7 +168,10 @@ static void exchange(uint64_t nr)
 	}
 }
 
-/** It is the more impatient side that says how often there are signs of life; but for one that cries for more than is good. */
+/**
+ * It is the more impatient side that says how often there are signs of life; but for one that cries for more than is
+ * good.
+ */
 static void test_patience(void **state)
 {
 	static const struct {

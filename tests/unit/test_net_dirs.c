@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* net/net_dirs: who waits for a directory that another connection is opening is rung for when that is over, and no one else. */
+/*
+ * net/net_dirs: who waits for a directory that another connection is opening is rung for when that is over, and no one
+ * else.
+ */
 #include "unit.h"
 
 #include "core/dir.h"

@@ -22,7 +22,11 @@ static void put_all(struct us_out *out, struct us_record record, uint32_t nr)
 	}
 }
 
-/** Read what is queued in OUT; tokens have to rise by one.  @return how many records there are, and in NR_FRAMES frames. */
+/**
+ * Read what is queued in OUT; tokens have to rise by one.
+ *
+ * @return how many records there are, and in NR_FRAMES frames.
+ */
 static uint32_t queued(const struct us_out *out, bool replies, uint32_t *nr_frames)
 {
 	uint32_t nr = 0;
@@ -202,7 +206,9 @@ static void test_piped(void **state)
 	way_close(&way);
 }
 
-/** A pipe that has less than was promised: what was sent whole stays, the others are void, and what follows is taken. */
+/**
+ * A pipe that has less than was promised: what was sent whole stays, the others are void, and what follows is taken.
+ */
 static void test_piped_short(void **state)
 {
 	struct us_record abandon = {.type = US_RECORD_ABANDON, .token = 1};

@@ -148,7 +148,9 @@ static void test_btrfs(void **state)
 	assert_false(us_place_rotates(scratch, &fs));
 }
 
-/** What is asked of real files: one that is empty has no place, a directory's or a bad descriptor's is told or refused. */
+/**
+ * What is asked of real files: one that is empty has no place, a directory's or a bad descriptor's is told or refused.
+ */
 static void test_extent(void **state)
 {
 	struct us_place_fs fs;

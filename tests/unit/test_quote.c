@@ -30,7 +30,9 @@ static const struct {
 	{"\x9b" "31m\x80\x9f", "\\23331m\\200\\237"},
 	{"\xc2\x9b" "31m", "\\302\\23331m"},
 	{"\xc2\xa0", "\xc2\xa0"},
-	/* "gpj.exe" shown as "exe.jpg"; isolates; a mark of direction; what has no width; a new line of another kind. */
+	/*
+	 * "gpj.exe" shown as "exe.jpg"; isolates; a mark of direction; what has no width; a new line of another kind.
+	 */
 	{"\xe2\x80\xae" "gpj.exe", "\\342\\200\\256gpj.exe"},
 	{"\xe2\x81\xa6" "a\xe2\x81\xa9", "\\342\\201\\246a\\342\\201\\251"},
 	{"\xe2\x80\x8f\xd8\x9c", "\\342\\200\\217\\330\\234"},

@@ -507,7 +507,10 @@ static unsigned int hear_pieces(void)
 	return nr;
 }
 
-/** While --bwlimit holds a sender back it hears what is said to it: the next piece, four seconds later, is not sent any more. */
+/**
+ * While --bwlimit holds a sender back it hears what is said to it: the next piece, four seconds later, is not sent any
+ * more.
+ */
 static void test_paced_sender(void **state)
 {
 	struct us_wire_abort wire = {.error = -EIO};

@@ -85,7 +85,10 @@ static void test_typing_error(void **state)
 	assert_int_equal(us_secret_init(&secret, text, US_SECRET_MADE, why), 0);
 }
 
-/** The same text gives the same keys, for each use another one, and another text others; by known values, as they are part of the protocol. */
+/**
+ * The same text gives the same keys, for each use another one, and another text others; by known values, as they are
+ * part of the protocol.
+ */
 static void test_keys(void **state)
 {
 	/* scrypt and HMAC by Python's hashlib and hmac. */

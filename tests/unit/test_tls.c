@@ -221,7 +221,10 @@ static void test_auth_wrong(void **state)
 	check_differ();
 }
 
-/** What crosses is different each time, though the secret and the bytes are the same: nothing recorded can be played again. */
+/**
+ * What crosses is different each time, though the secret and the bytes are the same: nothing recorded can be played
+ * again.
+ */
 static void test_fresh(void **state)
 {
 	uint8_t seen[2][3][4096];
@@ -546,7 +549,9 @@ static int use_right(SSL *ssl, const EVP_MD *md, const unsigned char **id, size_
 	       SSL_SESSION_set_protocol_version(*session, TLS1_3_VERSION) == 1;
 }
 
-/** A client that knows the key gets in with an ephemeral exchange and not with less: another version, or another suite. */
+/**
+ * A client that knows the key gets in with an ephemeral exchange and not with less: another version, or another suite.
+ */
 static void test_less(void **state)
 {
 	static const struct {

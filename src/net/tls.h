@@ -28,7 +28,7 @@ struct us_tls;
 int us_tls_new(struct us_tls **tls, const struct us_secret *secret, bool server, enum us_ktls ktls,
                char why[US_NET_TEXT_MAX]);
 
-/** Free it, when no connection is in its handshake.  NULL is allowed. */
+/** Free it, when all its connections are closed: their I/O is by methods that it holds.  NULL is allowed. */
 void us_tls_free(struct us_tls *tls);
 
 /**

@@ -45,6 +45,7 @@ static struct {
 } server = {.lock = PTHREAD_MUTEX_INITIALIZER, .came = PTHREAD_COND_INITIALIZER};
 
 static struct us_tls *client_tls;
+static const struct us_secret *client_secret; /**< What that was made from. */
 static atomic_uint nr_notes;
 
 /** Keep what is told. */
@@ -195,8 +196,12 @@ static int dial(struct usync_peer **peer, const struct us_secret *secret, unsign
 	int ret;
 
 	if (server.tls != NULL) {
-		us_tls_free(client_tls);
-		assert_int_equal(us_tls_new(&client_tls, secret, false, US_KTLS_AUTO, why), 0);
+		/* Connections that were made with it may still be open: it stays as long as the secret does. */
+		if (client_tls == NULL || client_secret != secret) {
+			us_tls_free(client_tls);
+			assert_int_equal(us_tls_new(&client_tls, secret, false, US_KTLS_AUTO, why), 0);
+			client_secret = secret;
+		}
 		how.tls = client_tls;
 	}
 	ret = us_dial(peer, &how, "127.0.0.1", server.port, why);

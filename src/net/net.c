@@ -363,7 +363,10 @@ bool us_net_move(struct us_worker *worker)
 		moved |= us_net_ranges_move(net);
 	} else {
 		moved |= us_net_source_shared(net);
-		moved |= us_net_events_tell(net);
+		/* Who has the other side's end as well reads no more; but on the first connection up to FINAL. */
+		if (!net->end_sent || net == &net->session->nets[0]) {
+			moved |= us_net_events_tell(net);
+		}
 	}
 	if (!net->failed && !net->broken) {
 		moved |= send_out(net, now);

@@ -165,7 +165,7 @@ read_tree()
 # Number and bytes of a tree's regular files.
 tree_sum()
 {
-	find "$1" -type f -printf '%s\n' | awk '{bytes += $1} END {printf "%d %d\n", NR, bytes}'
+	find "$1" -type f -printf '%s\n' | awk '{bytes += $1} END {printf "%d %.0f\n", NR, bytes}'
 }
 
 # is_whole ROW WHO STATUS GOT SUM: whether a run ended well and left the files and bytes that it should have; else it is said.

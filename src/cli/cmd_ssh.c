@@ -181,6 +181,20 @@ static bool await(const struct session *session, unsigned int ms, int *status)
 	return true;
 }
 
+/** Give ssh time to end, then tell it to, and in the end kill it. @return whether it has ended, and STATUS is known. */
+static bool ends_soon(const struct session *session, int *status)
+{
+	if (await(session, GRACE_MS, status)) {
+		return true;
+	}
+	kill(session->pid, SIGTERM);
+	if (await(session, GRACE_MS, status)) {
+		return true;
+	}
+	kill(session->pid, SIGKILL);
+	return false;
+}
+
 /**
  * Wait for ssh's end, without end where all went WELL: it is about to come.  Else the other machine may be gone, or
  * what was started there stand still, and ssh would wait for that as long.
@@ -195,14 +209,9 @@ static int reap(struct session *session, bool well)
 		close(session->to);
 		close(session->from);
 	}
-	if (!well && !await(session, GRACE_MS, &status)) {
-		kill(session->pid, SIGTERM);
-		if (!await(session, GRACE_MS, &status)) {
-			kill(session->pid, SIGKILL);
-			well = true;
+	if (well || !ends_soon(session, &status)) {
+		while (waitpid(session->pid, &status, 0) < 0 && errno == EINTR) {
 		}
-	}
-	while (well && waitpid(session->pid, &status, 0) < 0 && errno == EINTR) {
 	}
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

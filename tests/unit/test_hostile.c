@@ -79,26 +79,39 @@ static void test_names(void **state)
 	}
 }
 
-/** Who was asked for a copy, and not for a mirror, deletes nothing. */
-static void test_unasked_deletions(void **state)
+/** A sender begins that wishes for deletions, at a receiver that was ordered to do what is set; of its root it tells all. */
+static void begin_deleting(void)
 {
 	struct us_wire_start start = {.keep = USYNC_KEEP_DEFAULT, .wishes = US_WISH_DELETE};
 	struct us_wire_dir root = {.id = 1, .meta.mode = S_IFDIR | 0755};
 	struct us_wire_names names = {.dir = 1};
-	struct us_wire_names missing = {.dir = 1, .bytes = 5};
 
-	(void)state;
-	assert_int_equal(shell("mkdir dst && echo mine >dst/mine && ln dst/mine mine"), 0);
 	ordered = true;
 	begin(true, 20);
-	ordered = false;
+	ordered = removes = limits = false;
 	hello(US_WIRE_SENDER);
 	add(&start, sizeof(start));
 	record(US_RECORD_DIR, 0, &root, sizeof(root), "", 1);
 	send_frame(US_WIRE_START);
 	record(US_RECORD_MIRROR, 0, &names, sizeof(names), "", 0);
+}
+
+/** Let it say that the source has no "mine". */
+static void miss_mine(void)
+{
+	struct us_wire_names missing = {.dir = 1, .bytes = 5};
+
 	record(US_RECORD_MISSING, 0, &missing, sizeof(missing), "mine", 5);
 	send_frame(US_WIRE_DATA);
+}
+
+/** Who was asked for a copy, and not for a mirror, deletes nothing. */
+static void test_unasked_deletions(void **state)
+{
+	(void)state;
+	assert_int_equal(shell("mkdir dst && echo mine >dst/mine && ln dst/mine mine"), 0);
+	begin_deleting();
+	miss_mine();
 	usleep(200000);
 	shutdown(fd, SHUT_WR);
 	assert_int_equal(shell("test \"$(stat -c %h mine)\" = 2 && rm mine"), 0);
@@ -110,25 +123,13 @@ static void test_unasked_deletions(void **state)
  */
 static void test_ordered_rules(void **state)
 {
-	struct us_wire_start start = {.keep = USYNC_KEEP_DEFAULT, .wishes = US_WISH_DELETE};
-	struct us_wire_dir root = {.id = 1, .meta.mode = S_IFDIR | 0755};
-	struct us_wire_names names = {.dir = 1};
-	struct us_wire_names missing = {.dir = 1, .bytes = 5};
-
 	(void)state;
 	assert_int_equal(shell("mkdir dst && echo mine >dst/mine"), 0);
-	ordered = removes = limits = true;
-	begin(true, 20);
-	ordered = removes = limits = false;
-	hello(US_WIRE_SENDER);
-	add(&start, sizeof(start));
-	record(US_RECORD_DIR, 0, &root, sizeof(root), "", 1);
-	send_frame(US_WIRE_START);
-	record(US_RECORD_MIRROR, 0, &names, sizeof(names), "", 0);
+	removes = limits = true;
+	begin_deleting();
 	send_frame(US_WIRE_DATA);
 	hear(US_WIRE_REPLY);
-	record(US_RECORD_MISSING, 0, &missing, sizeof(missing), "mine", 5);
-	send_frame(US_WIRE_DATA);
+	miss_mine();
 	hear(US_WIRE_REPLY);
 	assert_int_equal(shell("test -e dst/mine"), 0);
 	shutdown(fd, SHUT_WR);

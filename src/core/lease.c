@@ -16,11 +16,9 @@
 #include <stdio.h>
 #include <time.h>
 
-#define SECOND_NS UINT64_C(1000000000)
-
 /** Between two tries: most holders answer at once, and a request to stop is to be seen soon. */
-#define NAP_FIRST_NS (SECOND_NS / 1000)
-#define NAP_MAX_NS (SECOND_NS / 20)
+#define NAP_FIRST_NS (US_SECOND_NS / 1000)
+#define NAP_MAX_NS (US_SECOND_NS / 20)
 
 /** A server of NFS takes a client's delegation away by itself: after 90 s by default, looked at as often as that. */
 #define SERVER_SECONDS 180u
@@ -42,7 +40,7 @@ static uint64_t longest_wait_ns(void)
 		}
 		fclose(file);
 	}
-	return ((uint64_t)us_max(seconds, SERVER_SECONDS) + GRACE_SECONDS) * SECOND_NS;
+	return ((uint64_t)us_max(seconds, SERVER_SECONDS) + GRACE_SECONDS) * US_SECOND_NS;
 }
 
 int us_lease_open(const struct usync_job *job, int dirfd, const char *path, int flags, mode_t mode)

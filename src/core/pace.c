@@ -12,16 +12,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define SECOND_NS UINT64_C(1000000000)
-
 /** Time that was not used up is made up for, but no more than this: a burst a second later is no rate. */
-#define BURST_NS (SECOND_NS / 20)
+#define BURST_NS (US_SECOND_NS / 20)
 
 /** Parts of a second between which nothing is written. */
 #define CHUNKS_A_SECOND 8u
 
 /** A signal is answered so soon. */
-#define NAP_NS (SECOND_NS / 20)
+#define NAP_NS (US_SECOND_NS / 20)
 
 /** The last place in the queue (setpriority(2)). */
 #define NICE_MAX 19
@@ -36,7 +34,7 @@ uint32_t us_pace_chunk(uint64_t rate, uint32_t chunk)
 /** How long BYTES take. */
 static uint64_t duration(const struct us_pace *pace, uint64_t bytes)
 {
-	return (uint64_t)((double)bytes / (double)pace->rate * (double)SECOND_NS);
+	return (uint64_t)((double)bytes / (double)pace->rate * (double)US_SECOND_NS);
 }
 
 /** Take a place in PACE's line. @return when BYTES may go. */

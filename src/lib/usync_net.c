@@ -2,6 +2,7 @@
 /* The public interface's network part: checks what it is given, and hands it to net/dial.h and net/door.h. */
 #include "usync.h"
 
+#include "base/clock.h"
 #include "base/us.h"
 #include "net/dial.h"
 #include "net/door.h"
@@ -17,10 +18,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define SECOND_NS UINT64_C(1000000000)
-
 /** The time for a handshake, whoever the other side is. */
-#define HANDSHAKE_NS (10 * SECOND_NS)
+#define HANDSHAKE_NS (10 * US_SECOND_NS)
 
 /** How long a peer may be silent, where that was not said. */
 #define TIMEOUT_S 60u
@@ -137,7 +136,7 @@ static int prepare_tls(struct usync_net *net, bool server)
 /** The time that the other side may be silent. */
 static uint64_t timeout_ns(uint32_t timeout_s)
 {
-	return (timeout_s > 0 ? timeout_s : TIMEOUT_S) * SECOND_NS;
+	return (timeout_s > 0 ? timeout_s : TIMEOUT_S) * US_SECOND_NS;
 }
 
 int usync_net_connect(struct usync_net *net, const char *host, const char *port, struct usync_peer **peer)

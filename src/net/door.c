@@ -28,14 +28,12 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define SECOND_NS UINT64_C(1000000000)
-
 /** How long nothing is accepted after the process ran out of descriptors or memory. */
-#define ACCEPT_PAUSE_NS (SECOND_NS / 10)
+#define ACCEPT_PAUSE_NS (US_SECOND_NS / 10)
 
 /** So many are told of in ten seconds; the others are counted. */
 #define WARNINGS_MAX 20u
-#define WARNINGS_NS (10 * SECOND_NS)
+#define WARNINGS_NS (10 * US_SECOND_NS)
 
 /** Of what is polled, those before the strangers. */
 #define FDS_FIXED 2u

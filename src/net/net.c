@@ -32,8 +32,6 @@
 /** A job that is stopped by others is noticed after so long, and a silence that is too long. */
 #define LOOK_NS UINT64_C(200000000)
 
-#define SECOND_NS UINT64_C(1000000000)
-
 void us_net_fail(struct us_net *net, const char *what, int error)
 {
 	net->failed = true;
@@ -243,7 +241,7 @@ static bool drips(struct us_net *net, uint64_t now)
 		if (age <= net->session->timeout_ns * DRIP_FACTOR) {
 			return false;
 		}
-		if (in->total - net->begun_total < age / SECOND_NS * DRIP_RATE) {
+		if (in->total - net->begun_total < age / US_SECOND_NS * DRIP_RATE) {
 			return true;
 		}
 	}
@@ -261,7 +259,7 @@ static void note_stillness(struct us_session *session, uint64_t now)
 	if (still > session->timeout_ns && !atomic_exchange(&session->is_still, true)) {
 		us_report_note(session->job,
 		               "%s: the other side is there, but nothing has been sent or received for %" PRIu64 " s",
-		               us_conn_name(session->nets[0].conn), still / SECOND_NS);
+		               us_conn_name(session->nets[0].conn), still / US_SECOND_NS);
 	}
 }
 

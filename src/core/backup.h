@@ -2,29 +2,45 @@
 /**
  * @file backup.h
  * --backup: what is replaced or deleted keeps living under its name with a suffix.
+ *
+ * The source may have an entry of that very name, as an editor's `f~` beside `f`.  Those are remembered when they are
+ * met, and a backup that would take the place of one gets the suffix once more.
  */
 #ifndef US_CORE_BACKUP_H
 #define US_CORE_BACKUP_H
 
+#include <limits.h>
 #include <stdbool.h>
 
+struct us_backups;
 struct us_dir;
 struct us_worker;
 struct usync_job;
+
+/** @return a memory without any names, or NULL without memory. */
+struct us_backups *us_backups_new(void);
+void us_backups_free(struct us_backups *backups);
 
 /** True when NAME is one that a backup has. */
 bool us_backup_is_one(const struct usync_job *job, const char *name);
 
 /**
+ * NAME in the destination of DIR, which is pinned, is an entry of the source: from now on no backup takes its place.
+ * To be called before what is there now is looked at.  For any thread.
+ */
+void us_backup_meet(struct usync_job *job, const struct us_dir *dir, const char *name);
+
+/**
  * Give what NAME in the destination of DIR stands for its backup's name too, so that there is no moment without a
  * NAME.  Where the file system has no hard links, it is moved there.
  *
+ * @param[out] backup  That name.
  * @return 0, also when there is nothing of that name; 1 when it was moved; or a negative errno.
  */
-int us_backup_keep(struct us_worker *worker, struct us_dir *dir, const char *name);
+int us_backup_keep(struct us_worker *worker, struct us_dir *dir, const char *name, char backup[NAME_MAX + 1]);
 
 /** Take back what us_backup_keep() did when it answered 1.  @return 0 or a negative errno. */
-int us_backup_undo(struct us_worker *worker, int dirfd, const char *name);
+int us_backup_undo(struct us_worker *worker, int dirfd, const char *name, const char *backup);
 
 /** Rename NAME in DIRFD to its backup's name.  @return 0 or a negative errno. */
 int us_backup_move(struct us_worker *worker, int dirfd, const char *name);

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/us.h"
+#include "core/backup.h"
 #include "core/budget.h"
 #include "core/dry_sink.h"
 #include "core/extra_dirs.h"
@@ -217,6 +218,10 @@ static int settle_rules(struct usync_job *job)
 		job->links = us_links_new();
 		ret = job->links != NULL ? 0 : -ENOMEM;
 	}
+	if (ret == 0 && options->backup) {
+		job->backups = us_backups_new();
+		ret = job->backups != NULL ? 0 : -ENOMEM;
+	}
 	return ret;
 }
 
@@ -306,6 +311,7 @@ static void release(struct usync_job *job)
 	us_unlock_destination(job);
 	us_dircache_fini(&job->dirs);
 	us_links_free(job->links);
+	us_backups_free(job->backups);
 	us_large_release(job);
 	us_filelist_free(job->files);
 	job->files = NULL;
@@ -316,6 +322,7 @@ static void release(struct usync_job *job)
 	job->cpus = NULL;
 	job->feed = NULL;
 	job->links = NULL;
+	job->backups = NULL;
 }
 
 /** Give up one reference to a listing that no worker will see. */

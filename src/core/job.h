@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct us_backups;
 struct us_cpu;
 struct us_feed;
 struct us_link_ops;
@@ -78,6 +79,7 @@ struct usync_job {
 	bool digests;               /**< Sums of contents are taken. */
 	struct us_manifest *manifest; /**< With digests. */
 	struct us_links *links;     /**< NULL when hard links are not kept. */
+	struct us_backups *backups; /**< NULL without --backup. */
 	uint32_t chunk;
 	struct us_large_plan large; /**< How large files are copied. */
 	struct us_large_gate large_gate;

@@ -3,6 +3,7 @@
 #include "core/local_sink.h"
 
 #include "base/us.h"
+#include "core/backup.h"
 #include "core/file.h"
 #include "core/job.h"
 #include "core/keep.h"
@@ -139,6 +140,7 @@ static void after_look(struct us_op *op, void *context)
 void us_local_look(struct us_worker *worker, struct us_file *file)
 {
 	us_leftovers_meet(worker->job, file->dir, file->dst_name);
+	us_backup_meet(worker->job, file->dir, file->dst_name);
 	if (file->dir->fd[US_DST] < 0 || file->dir->dst_new) {
 		judge_new(worker, file);
 		return;

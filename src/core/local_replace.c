@@ -14,6 +14,7 @@
 #include "sys/call.h"
 
 #include <fcntl.h>
+#include <limits.h>
 
 int us_local_make_way(struct us_worker *worker, struct us_file *file, const char **what)
 {
@@ -60,13 +61,14 @@ void us_local_leave_temp_dir(struct us_worker *worker, struct us_file *file)
 int us_local_take_name(struct us_worker *worker, struct us_file *file, const char **what)
 {
 	char temp[US_TEMP_SIZE];
+	char backup[NAME_MAX + 1];
 	int dirfd = file->dir->fd[US_DST];
 	int kept = 0;
 	int ret;
 
 	*what = "back up";
 	if (worker->job->options.backup) {
-		kept = us_backup_keep(worker, file->dir, file->dst_name);
+		kept = us_backup_keep(worker, file->dir, file->dst_name, backup);
 	}
 	if (kept < 0) {
 		return kept;
@@ -75,7 +77,7 @@ int us_local_take_name(struct us_worker *worker, struct us_file *file, const cha
 	us_local_temp_of(worker, file, temp);
 	ret = us_renameat(file->temp_fd, temp, dirfd, file->dst_name);
 	if (ret < 0 && kept > 0) {
-		int undone = us_backup_undo(worker, dirfd, file->dst_name);
+		int undone = us_backup_undo(worker, dirfd, file->dst_name, backup);
 
 		if (undone < 0) {
 			us_report_attribute(worker, &(struct us_place){file->dir, file->dst_name, US_DST},

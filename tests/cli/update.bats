@@ -311,6 +311,37 @@ taken_places() {
 	done
 }
 
+# DST has f, d/gone and none of the source's f~ and d/gone~.
+make_twins() {
+	rm -rf src dst
+	mkdir -p src/d dst/d
+	if [ "$1" = inode ]; then # The order in which they are made.
+		printf twin >src/f~
+		printf gone-twin >src/d/gone~
+		printf new >src/f
+	else
+		printf new >src/f
+		printf twin >src/f~
+		printf gone-twin >src/d/gone~
+	fi
+	printf older >dst/f
+	printf gone >dst/d/gone
+}
+
+@test "--backup takes the place of nothing that the source has" {
+	for order in inode name; do
+		make_twins $order
+		run -0 us -b --delete --order=$order src dst
+		diff -r --exclude='*~~' src dst
+		[ "$(cat dst/f~~ dst/d/gone~~)" = oldergone ]
+		# Nor does a second run, which finds the names as they should be.
+		printf newest >src/f
+		run -0 us -b --delete --order=$order src dst
+		diff -r --exclude='*~~' src dst
+		[ "$(cat dst/f~~)" = new ]
+	done
+}
+
 @test "a dry run touches nothing and says what the real one does" {
 	delete_trees
 	printf same >src/same

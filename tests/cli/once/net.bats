@@ -290,6 +290,24 @@ no_secret_in_memory() {
 	same_tree src dst
 }
 
+@test '--backup: the receiver keeps what it replaces and deletes, beside what the source has of that name' {
+	local order
+	start_recv dst --secret-file key
+	for order in inode name; do
+		rm -rf src dst
+		mkdir -p src/d dst/d
+		printf twin >src/f~
+		printf gone-twin >src/d/gone~
+		printf new >src/f
+		printf older >dst/f
+		printf gone >dst/d/gone
+		printf lost >dst/d/other
+		run -0 us send -b --delete -j 1 --order=$order src "127.0.0.1:$PORT" --secret-file key
+		diff -r --exclude='*~~' --exclude=other~ src dst
+		[ "$(cat dst/f~~ dst/d/gone~~ dst/d/other~)" = oldergonelost ]
+	done
+}
+
 @test 'what is listed at the sender is what a local copy lists: directories and deletions, too, in a dry run and a real one' {
 	local option
 	cp -a src here

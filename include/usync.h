@@ -178,6 +178,9 @@ struct usync_event {
  */
 typedef void usync_event_fn(const struct usync_event *event, void *payload);
 
+/** A log, and a list of what failed. */
+#define USYNC_SPARED_MAX 2u
+
 /** What is to be done, and how.  Start from USYNC_OPTIONS_INIT; 0 always means "choose for me". */
 struct usync_options {
 	uint32_t version;      /**< USYNC_OPTIONS_VERSION. */
@@ -207,6 +210,9 @@ struct usync_options {
 	bool ignore_existing;  /**< Leave everything that exists, but for what is in directories. */
 	bool remove;           /**< Delete what the source does not have (--delete). */
 	bool limit_delete;     /**< No more deletions than max_delete. */
+	int spared[USYNC_SPARED_MAX]; /**< nr_spared files that the caller has open, and that are not deleted wherever
+	                                   they lie, as the job's own are not. */
+	size_t nr_spared;
 	bool backup;           /**< Keep what is replaced or deleted, under its name with suffix. */
 	const char *suffix;    /**< NULL: "~"; copied. */
 	const char *const *link_dests; /**< nr_link_dests earlier copies: what is new and the same in one of them, the

@@ -32,6 +32,11 @@ int log_open(struct log **log, const char *path)
 	return 0;
 }
 
+int log_fd(const struct log *log)
+{
+	return fileno(log->file);
+}
+
 /** Begin a line. */
 static void begin(struct log *log)
 {

@@ -16,6 +16,9 @@ struct log;
 /** Append to the file PATH. @return 0 or a negative errno. */
 int log_open(struct log **log, const char *path);
 
+/** Its descriptor. */
+int log_fd(const struct log *log);
+
 void log_event(struct log *log, const struct usync_event *event);
 
 void log_fatal(struct log *log, const char *text, int error);

@@ -152,6 +152,12 @@ struct usync_options run_options(struct report *report, const struct opts *opts)
 
 	options.report_copied =
 		report->verbose || report->itemize || report->log != NULL || report->job == LINES_VERIFY;
+	if (report->failed != NULL) {
+		options.spared[options.nr_spared++] = fileno(report->failed);
+	}
+	if (report->log != NULL) {
+		options.spared[options.nr_spared++] = log_fd(report->log);
+	}
 	options.event = report_event;
 	options.payload = report;
 	return options;

@@ -16,6 +16,7 @@
 #include "core/local_source.h"
 #include "core/lock.h"
 #include "core/manifest.h"
+#include "core/mirror.h"
 #include "core/order.h"
 #include "core/paths.h"
 #include "core/policy.h"
@@ -416,6 +417,9 @@ int us_job_start(struct usync_job *job)
 	}
 	if (ret == 0) {
 		ret = us_manifest_open(job);
+	}
+	for (size_t i = 0; i < job->options.nr_spared && ret == 0; i++) {
+		ret = us_mirror_spare(job, job->options.spared[i]);
 	}
 	if (ret == 0) {
 		us_leftovers_begin(job);

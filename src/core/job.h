@@ -110,7 +110,8 @@ struct usync_job {
 	bool temp_acl;               /**< New entries there take a default ACL. */
 	/** Directories that --delete leaves: the temporary one, the references; ino 0: none. */
 	struct us_identity spared[1 + USYNC_LINK_DESTS_MAX];
-	struct us_identity own_files[2]; /**< Files that it leaves: the journal, the sums; ino 0: none. */
+	/** Files that it leaves: the journal, the sums, what the caller has; ino 0: none. */
+	struct us_identity own_files[2 + USYNC_SPARED_MAX];
 	struct us_identity dst_root; /**< Not to be copied into itself, should the walk come upon it. */
 	char *root_path;             /**< Where it was opened (root_path.h). */
 

@@ -16,8 +16,8 @@ struct us_worker;
 struct usync_job;
 
 /**
- * FD is a file of the job's own, its journal or its sums: wherever that lies, it is not deleted.  Called before the
- * workers start.
+ * FD is a file of the job's own, its journal or its sums, or of its caller's: wherever that lies, it is not deleted.
+ * Called before the workers start.
  *
  * @return 0 or a negative errno.
  */

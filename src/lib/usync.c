@@ -60,7 +60,7 @@ static int check_options(const struct usync_options *options)
 	if (options->chmod != NULL && us_modespec_parse(&(struct us_modespec){0}, options->chmod) < 0) {
 		return -EINVAL;
 	}
-	if (options->nr_link_dests > USYNC_LINK_DESTS_MAX) {
+	if (options->nr_link_dests > USYNC_LINK_DESTS_MAX || options->nr_spared > USYNC_SPARED_MAX) {
 		return -EINVAL;
 	}
 	for (size_t i = 0; i < options->nr_link_dests; i++) {

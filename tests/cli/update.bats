@@ -176,6 +176,20 @@ delete_trees() {
 	[ $seen -eq 1 ]
 }
 
+@test "--delete spares the log and the list of failures of its own run" {
+	for where in dst dst/gone; do
+		rm -rf src dst
+		mkdir -p src/d "$where"
+		printf 1 >src/d/f
+		run -0 us -a --delete --log-file="$where/log" --failed-list="$where/failed" src dst
+		[[ $(<"$where/log") == *'1 file'*' copied'* ]]
+		[ -f "$where/failed" ]
+		cmp src/d/f dst/d/f
+	done
+	run -0 us -a --delete src dst
+	same_tree src dst
+}
+
 @test "--delete spares the journal and the sums of its own run" {
 	for where in dst dst/gone; do
 		rm -rf src dst

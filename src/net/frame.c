@@ -57,6 +57,7 @@ static size_t fixed_size(uint8_t type)
 		[US_RECORD_MISSING] = sizeof(struct us_wire_names),
 		[US_RECORD_RANGE] = sizeof(struct us_wire_range),
 		[US_RECORD_RANGES_END] = sizeof(struct us_wire_range),
+		[US_RECORD_EVENT] = sizeof(struct us_wire_event),
 		[US_REPLY_DIR] = sizeof(struct us_wire_dir_reply),
 		[US_REPLY_DONE] = sizeof(struct us_wire_done),
 		[US_REPLY_WANT] = sizeof(struct us_wire_want),
@@ -70,10 +71,16 @@ static size_t fixed_size(uint8_t type)
 	return type < US_RECORD_TYPES && sizes[type] > 0 ? sizeof(struct us_wire_record) + sizes[type] : 0;
 }
 
-/** True when a record of TYPE has a name. */
+/** True when it is an event, of either side. */
+static bool is_event(const struct us_record *record)
+{
+	return record->type == US_RECORD_EVENT || record->type == US_REPLY_EVENT;
+}
+
+/** True when a record of its type has a name. */
 static bool has_name(const struct us_record *record)
 {
-	return record->type == US_RECORD_DIR || record->type == US_RECORD_FILE || record->type == US_REPLY_EVENT;
+	return record->type == US_RECORD_DIR || record->type == US_RECORD_FILE || is_event(record);
 }
 
 size_t us_record_size(const struct us_record *record)
@@ -86,7 +93,7 @@ size_t us_record_size(const struct us_record *record)
 	if (record->target != NULL) {
 		size += record->target_length + 1u;
 	}
-	if (record->type == US_REPLY_EVENT) {
+	if (is_event(record)) {
 		size += record->what_length + 1u;
 	}
 	size += record->xattrs_length + record->length;
@@ -126,6 +133,22 @@ static void put_file(uint8_t **at, const struct us_record *record)
 	};
 
 	put(at, &wire, sizeof(wire));
+}
+
+/** The fixed part of an event. */
+static void put_event(uint8_t **at, const struct us_record *record)
+{
+	put(at,
+	    &(struct us_wire_event){
+		    .type = record->state,
+		    .error = record->error,
+		    .mode = record->meta.mode,
+		    .changes = record->changes,
+		    .name = record->name_length,
+		    .target = record->target_length,
+		    .what = (uint16_t)record->what_length,
+		    .has_name = record->name != NULL},
+	    sizeof(struct us_wire_event));
 }
 
 /** The fixed parts of the others in DATA. */
@@ -168,6 +191,9 @@ static void put_data(uint8_t **at, const struct us_record *record)
 	case US_RECORD_MISSING:
 		put(at, &(struct us_wire_names){.dir = record->id, .bytes = record->length},
 		    sizeof(struct us_wire_names));
+		break;
+	case US_RECORD_EVENT:
+		put_event(at, record);
 		break;
 	default:
 		put_file(at, record);
@@ -214,17 +240,7 @@ static void put_reply(uint8_t **at, const struct us_record *record)
 		    sizeof(struct us_wire_names));
 		break;
 	default:
-		put(at,
-		    &(struct us_wire_event){
-			    .type = record->state,
-			    .error = record->error,
-			    .mode = record->meta.mode,
-			    .changes = record->changes,
-			    .name = record->name_length,
-			    .target = record->target_length,
-			    .what = (uint16_t)record->what_length,
-			    .has_name = record->name != NULL},
-		    sizeof(struct us_wire_event));
+		put_event(at, record);
 		break;
 	}
 }
@@ -250,7 +266,7 @@ void us_record_put(void *to, const struct us_record *record)
 	if (record->target != NULL) {
 		put_text(&at, record->target, record->target_length);
 	}
-	if (record->type == US_REPLY_EVENT) {
+	if (is_event(record)) {
 		put_text(&at, record->what, record->what_length);
 	}
 	put(&at, record->xattrs, record->xattrs_length);
@@ -528,31 +544,7 @@ static bool decode_range(struct rest *rest, struct us_record *record)
 	return us_range_decode(cut(rest, left), left, record);
 }
 
-/** A record of DATA. */
-static bool decode_data(struct rest *rest, struct us_record *record)
-{
-	switch (record->type) {
-	case US_RECORD_DIR:
-		return decode_dir(rest, record);
-	case US_RECORD_FILE:
-		return decode_file(rest, record);
-	case US_RECORD_PART:
-		return decode_part(rest, record);
-	case US_RECORD_MIRROR:
-	case US_RECORD_MISSING:
-		return decode_names(rest, record);
-	case US_RECORD_RANGE:
-	case US_RECORD_RANGES_END:
-		return decode_range(rest, record);
-	case US_RECORD_DIR_END:
-	case US_RECORD_ABANDON:
-		return decode_short(rest, record);
-	default:
-		return false;
-	}
-}
-
-/** A US_REPLY_EVENT. */
+/** An event, of either side. */
 static bool decode_event(struct rest *rest, struct us_record *record)
 {
 	struct us_wire_event wire;
@@ -581,6 +573,32 @@ static bool decode_event(struct rest *rest, struct us_record *record)
 		record->name = NULL;
 	}
 	return !rest->wrong && (wire.has_name == 1 || wire.name == 0);
+}
+
+/** A record of DATA. */
+static bool decode_data(struct rest *rest, struct us_record *record)
+{
+	switch (record->type) {
+	case US_RECORD_DIR:
+		return decode_dir(rest, record);
+	case US_RECORD_FILE:
+		return decode_file(rest, record);
+	case US_RECORD_PART:
+		return decode_part(rest, record);
+	case US_RECORD_MIRROR:
+	case US_RECORD_MISSING:
+		return decode_names(rest, record);
+	case US_RECORD_RANGE:
+	case US_RECORD_RANGES_END:
+		return decode_range(rest, record);
+	case US_RECORD_DIR_END:
+	case US_RECORD_ABANDON:
+		return decode_short(rest, record);
+	case US_RECORD_EVENT:
+		return record->flags == 0 && decode_event(rest, record);
+	default:
+		return false;
+	}
 }
 
 /** Replies that are told by numbers. */

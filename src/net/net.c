@@ -359,6 +359,9 @@ bool us_net_move(struct us_worker *worker)
 		us_net_unblock(net);
 		moved |= us_net_sink_ranged(net);
 		moved |= us_net_ranges_move(net);
+		if (!net->end_sent) {
+			moved |= us_net_events_tell(net);
+		}
 	} else {
 		moved |= us_net_source_shared(net);
 		/* Who has the other side's end as well reads no more; but on the first connection up to FINAL. */
@@ -499,9 +502,7 @@ bool us_net_end(struct us_worker *worker)
 		return leave(net);
 	}
 	if (!net->end_sent) {
-		if (!net->session->is_sender) {
-			(void)us_net_events_tell(net);
-		}
+		(void)us_net_events_tell(net);
 		net->end_sent = true;
 		if (us_out_frame(&net->out, US_WIRE_END, &end, sizeof(end)) < 0) {
 			us_net_fail(net, "send", -ENOMEM);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What happens at the receiver and is for the sender's user as well.  Any thread may note it, and one with a
- * connection tells it; one that is busy, as with the deletion of a large tree, does that late, and so there is no room
- * for all that it may note.
+ * What happens at the receiver and is for the sender's user as well, and what fails at a sender that the receiver's user
+ * has ordered.  Any thread may note it, and one with a connection tells it; one that is busy, as with the deletion of a
+ * large tree, does that late, and so there is no room for all that it may note.
  */
 #include "base/us.h"
 #include "core/job.h"
 #include "core/report.h"
+#include "net/conn.h"
 #include "net/session.h"
 
 #include <inttypes.h>
@@ -38,16 +39,31 @@ static void free_events(struct us_pending_event *events)
 	}
 }
 
-/** The record of EVENT, whose texts stay where they are. */
-static void describe(const struct usync_event *event, struct us_record *record)
+/** True for what is done to an entry, and false for what can't be. */
+static bool is_change(uint32_t type)
+{
+	return type == USYNC_EVENT_COPIED || type == USYNC_EVENT_DELETED;
+}
+
+/** The record of JOB's EVENT, whose texts stay where they are. */
+static void describe(const struct usync_job *job, const struct usync_event *event, struct us_record *record)
 {
 	*record = (struct us_record){
-		.type = US_REPLY_EVENT, .state = (uint32_t)event->type, .what = "", .meta.mode = event->mode};
+		.type = job->session->is_sender ? US_RECORD_EVENT : US_REPLY_EVENT,
+		.state = (uint32_t)event->type,
+		.what = "",
+		.meta.mode = event->mode,
+	};
 	record->name = event->name != NULL ? event->name : event->path;
 	record->name_length = record->name != NULL ? (uint32_t)strnlen(record->name, US_WIRE_PATH_MAX) : 0;
 	record->error = event->error > 0 && event->error < 4096 ? (uint32_t)event->error : 0;
 	record->changes = event->changes;
 	record->what_length = event->what != NULL ? (uint32_t)strnlen(event->what, US_WIRE_TEXT_MAX) : 0;
+	/* Where it lies is no secret to who has a shell there. */
+	if (job->options.peer_reports && !is_change(record->state) && event->path != NULL && event->path[0] != '\0') {
+		record->target = event->path;
+		record->target_length = (uint32_t)strnlen(event->path, US_WIRE_PATH_MAX);
+	}
 }
 
 /** Copy LENGTH bytes to *AT, and a NUL, and go on behind it.  @return the copy. */
@@ -65,7 +81,8 @@ static const char *copy_text(char **at, const char *text, size_t length)
 static struct us_pending_event *copy(const struct us_record *record, const char *what, const char *path)
 {
 	size_t path_length = path != NULL ? strlen(path) : 0;
-	size_t size = sizeof(struct us_pending_event) + record->name_length + record->what_length + path_length + 3;
+	size_t size = sizeof(struct us_pending_event) + record->name_length + record->target_length +
+	              record->what_length + path_length + 4;
 	struct us_pending_event *pending = malloc(size);
 	char *at;
 
@@ -76,6 +93,9 @@ static struct us_pending_event *copy(const struct us_record *record, const char 
 	at = pending->texts;
 	if (record->name != NULL) {
 		pending->record.name = copy_text(&at, record->name, record->name_length);
+	}
+	if (record->target != NULL) {
+		pending->record.target = copy_text(&at, record->target, record->target_length);
 	}
 	if (what != NULL) {
 		pending->record.what = copy_text(&at, what, record->what_length);
@@ -92,14 +112,16 @@ bool us_net_events_add(struct usync_job *job, const struct usync_event *event)
 	struct us_pending_event *pending = NULL;
 	struct us_record record;
 	bool peer_reports = job->options.peer_reports;
-	bool is_change = event->type == USYNC_EVENT_COPIED || event->type == USYNC_EVENT_DELETED;
 
+	if (event->type == USYNC_EVENT_NOTE || (session->is_sender && (!peer_reports || is_change(event->type)))) {
+		return false;
+	}
 	/* Of other entries the receipts tell. */
-	if ((is_change && (session->wishes & US_WISH_REPORT) == 0) || event->type == USYNC_EVENT_NOTE ||
+	if ((is_change(event->type) && (session->wishes & US_WISH_REPORT) == 0) ||
 	    (event->type == USYNC_EVENT_COPIED && !S_ISDIR(event->mode))) {
 		return false;
 	}
-	describe(event, &record);
+	describe(job, event, &record);
 	pthread_mutex_lock(&session->events_lock);
 	if (!session->events_over && session->events_bytes < WAITING_MAX) {
 		pending = copy(&record, event->what, peer_reports ? event->path : NULL);
@@ -206,6 +228,51 @@ static void return_events(struct usync_job *job, struct us_pending_event *events
 		free(events);
 		events = next;
 	}
+}
+
+/** The path of what RECORD tells of, or NULL without memory. */
+static char *path_of(const struct us_net *net, const struct us_record *record)
+{
+	const char *name = record->name != NULL ? record->name : "";
+	char *path;
+	int length;
+
+	if (record->state == USYNC_EVENT_COPIED) {
+		length = asprintf(&path, "%s%s%s", net->session->job->sources[0], name[0] != '\0' ? "/" : "", name);
+	} else {
+		length = asprintf(&path, "%s:%s", us_conn_name(net->conn), record->target != NULL ? record->target : name);
+	}
+	return length >= 0 ? path : NULL;
+}
+
+bool us_net_events_take(struct us_net *net, const struct us_record *record)
+{
+	struct usync_job *job = net->session->job;
+	struct usync_event event = {
+		.type = (enum usync_event_type)record->state,
+		.name = record->name,
+		.what = record->what_length > 0 ? record->what : NULL,
+		.error = (int)record->error,
+		.mode = record->meta.mode,
+		.changes = record->changes,
+	};
+	char *path;
+
+	if (record->state != USYNC_EVENT_FAILED && record->state != USYNC_EVENT_WARNING &&
+	    record->state != USYNC_EVENT_VANISHED && (!is_change(record->state) || !net->session->is_sender)) {
+		return false;
+	}
+	/* Whoever is told of it may rely on what belongs to it. */
+	if (is_change(record->state) ? record->name == NULL : event.what == NULL) {
+		return false;
+	}
+	path = path_of(net, record);
+	event.path = path != NULL ? path : record->name;
+	if (!job->options.peer_reports && (job->options.report_copied || !is_change(record->state))) {
+		us_report_event_here(job, &event);
+	}
+	free(path);
+	return true;
 }
 
 void us_net_events_end(struct us_session *session)

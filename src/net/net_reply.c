@@ -6,13 +6,9 @@
 #include "base/us.h"
 #include "core/file.h"
 #include "core/job.h"
-#include "core/report.h"
 #include "core/worker.h"
-#include "net/conn.h"
 #include "net/session.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 
 /** The file of a token that the receiver may speak of, or NULL. */
 static struct us_file *file_of(const struct us_net *net, uint32_t token)
@@ -26,43 +22,6 @@ static struct us_file *file_of(const struct us_net *net, uint32_t token)
 	return file->created ? file : NULL;
 }
 
-/** Something that happened there: tell it as if it had here, unless it is told there. */
-static bool take_event(struct us_net *net, const struct us_record *record)
-{
-	struct usync_job *job = net->session->job;
-	struct usync_event event = {
-		.type = (enum usync_event_type)record->state,
-		.name = record->name,
-		.what = record->what_length > 0 ? record->what : NULL,
-		.error = (int)record->error,
-		.mode = record->meta.mode,
-		.changes = record->changes,
-	};
-	bool is_copied = record->state == USYNC_EVENT_COPIED;
-	const char *name = record->name != NULL ? record->name : "";
-	char *path;
-
-	if (record->state != USYNC_EVENT_FAILED && record->state != USYNC_EVENT_WARNING && !is_copied &&
-	    record->state != USYNC_EVENT_DELETED) {
-		return false;
-	}
-	/* Whoever is told of it may rely on what belongs to it. */
-	if (is_copied || record->state == USYNC_EVENT_DELETED ? record->name == NULL : event.what == NULL) {
-		return false;
-	}
-	if (asprintf(&path, "%s%s%s", is_copied ? job->sources[0] : us_conn_name(net->conn),
-	             is_copied ? (name[0] != '\0' ? "/" : "") : ":", name) < 0) {
-		path = NULL;
-	}
-	event.path = path != NULL ? path : name;
-	if (!job->options.peer_reports &&
-	    (job->options.report_copied || (!is_copied && record->state != USYNC_EVENT_DELETED))) {
-		us_report_event(job, &event);
-	}
-	free(path);
-	return true;
-}
-
 /** One answer. */
 static bool take_reply(struct us_net *net, const struct us_record *record)
 {
@@ -72,7 +31,7 @@ static bool take_reply(struct us_net *net, const struct us_record *record)
 	case US_REPLY_DIR:
 		return us_net_sink_dir(net, record);
 	case US_REPLY_EVENT:
-		return take_event(net, record);
+		return us_net_events_take(net, record);
 	case US_REPLY_ASK:
 	case US_REPLY_MIRRORED:
 		return us_net_mirror_reply(net, record);

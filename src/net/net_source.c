@@ -581,6 +581,9 @@ static enum us_net_step take_record(struct us_net *net, const struct us_record *
 	case US_RECORD_MIRROR:
 	case US_RECORD_MISSING:
 		return us_net_mirror_take(net, record);
+	case US_RECORD_EVENT:
+		return net->session->job->options.ordered && us_net_events_take(net, record) ? US_NET_TAKEN
+		                                                                             : US_NET_WRONG;
 	default:
 		return US_NET_WRONG;
 	}

@@ -610,6 +610,7 @@ static void send_finish(struct usync_job *job, int error)
 		note_ranges(session);
 		(void)us_conn_finish(session->nets[0].conn); /* It waits for that no longer than it must. */
 	}
+	us_net_events_end(session);
 	release(session);
 }
 
@@ -698,6 +699,7 @@ const struct us_link_ops us_net_send = {
 	.move = us_net_move,
 	.wait = us_net_wait,
 	.end = us_net_end,
+	.event = us_net_events_add,
 };
 
 const struct us_link_ops us_net_receive = {

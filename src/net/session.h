@@ -364,13 +364,16 @@ int us_net_xattrs_take(struct us_session *session, const struct us_record *recor
                        uint32_t *held);
 void us_net_xattrs_drop(struct us_session *session, uint32_t *held);
 
-/* What the sender's user is told: net_events.c */
+/* What the other side's user is told: net_events.c */
 
-/** See us_link_ops: what failed here is for the sender's user, too. */
+/** See us_link_ops: what failed here is for the other side's user, too, unless this is a sender with a user of its own. */
 bool us_net_events_add(struct usync_job *job, const struct usync_event *event);
 
 /** Put what waits to be told into NET's frame at hand.  @return true when there was anything. */
 bool us_net_events_tell(struct us_net *net);
+
+/** Something that happened there: tell it as if it had here, unless it is told there.  @return false: it can't be. */
+bool us_net_events_take(struct us_net *net, const struct us_record *record);
 
 /** Nothing more will be told there: with peer_reports hand to the caller what was not. */
 void us_net_events_end(struct us_session *session);

@@ -214,6 +214,7 @@ enum us_wire_record_type {
 	US_RECORD_MISSING, /**< struct us_wire_names: of the names asked for, those that it does not have. */
 	US_RECORD_RANGE,   /**< struct us_wire_range: contents of a file whose ranges come on all connections. */
 	US_RECORD_RANGES_END, /**< struct us_wire_range: no further range of it will be begun. */
+	US_RECORD_EVENT,   /**< struct us_wire_event: to be told to the receiver's user, who has ordered the copy. */
 	US_RECORD_DATA_TYPES,
 
 	US_REPLY_DIR = 16, /**< struct us_wire_dir_reply: what became of a directory. */
@@ -375,14 +376,14 @@ struct us_wire_compare {
 	uint8_t sum[16]; /**< XXH3-128, canonical, of the receiver's contents. */
 } __attribute__((packed));
 
-/** An event of the receiver's (struct usync_event). */
+/** An event of the side that sends it (struct usync_event). */
 struct us_wire_event {
 	uint32_t type;
 	uint32_t error;
 	uint32_t mode;
 	uint32_t changes;
 	uint32_t name;   /**< Bytes of the path from the root, without its NUL. */
-	uint32_t target; /**< The same, or 0: none. */
+	uint32_t target; /**< The same, or 0: none.  Of what failed: the path there, where one user has both sides. */
 	uint16_t what;
 	uint8_t has_name;
 	uint8_t zero;

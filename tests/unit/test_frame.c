@@ -107,6 +107,8 @@ static void test_all_kinds(void **state)
 		{.type = US_REPLY_EVENT, .state = 1, .error = 13, .name = "a/b", .name_length = 3, .what = "open",
 		 .what_length = 4},
 		{.type = US_REPLY_EVENT, .state = 5, .what = "", .target = "t", .target_length = 1},
+		{.type = US_RECORD_EVENT, .state = 0, .error = 5, .name = "a", .name_length = 1, .what = "read",
+		 .what_length = 4, .target = "/src/a", .target_length = 6},
 		{.type = US_REPLY_ASK, .id = 4, .data = "a\0", .length = 2},
 		{.type = US_REPLY_MIRRORED, .id = 4},
 		{.type = US_RECORD_FILE, .flags = US_FILE_ASK | US_FILE_RANGES, .kind = US_KIND_REGULAR, .meta.mode = S_IFREG,

@@ -79,6 +79,50 @@ static void test_names(void **state)
 	}
 }
 
+/** A sender tells of EVENT, whose TEXTS go with it, at a receiver that was ORDERED to take what it has, or not. */
+static void tell_event(bool is_ordered, const struct us_wire_event *event, const char *texts, size_t size)
+{
+	struct us_wire_start start = {.keep = USYNC_KEEP_DEFAULT};
+	struct us_wire_dir root = {.id = 1, .meta.mode = S_IFDIR | 0755};
+
+	ordered = is_ordered;
+	begin(true, 20);
+	ordered = false;
+	hello(US_WIRE_SENDER);
+	add(&start, sizeof(start));
+	record(US_RECORD_DIR, 0, &root, sizeof(root), "", 1);
+	send_frame(US_WIRE_START);
+	record(US_RECORD_EVENT, 0, event, sizeof(*event), texts, size);
+	send_frame(US_WIRE_DATA);
+}
+
+/** Who has ordered a copy is told what failed there, and nothing that could pass for what is done here. */
+static void test_sender_events(void **state)
+{
+	static const struct us_wire_event failed = {.type = USYNC_EVENT_FAILED, .error = EIO, .name = 1, .what = 4, .has_name = 1};
+	static const struct us_wire_event others[] = {
+		{.type = USYNC_EVENT_COPIED, .name = 1, .what = 4, .has_name = 1},
+		{.type = USYNC_EVENT_DELETED, .name = 1, .what = 4, .has_name = 1},
+		{.type = USYNC_EVENT_NOTE, .name = 1, .what = 4, .has_name = 1},
+		{.type = 77, .name = 1, .what = 4, .has_name = 1},
+	};
+	static const struct us_wire_event nothing = {.type = USYNC_EVENT_FAILED, .error = EIO, .name = 1, .has_name = 1};
+
+	(void)state;
+	for (size_t i = 0; i < unit_nr(others); i++) {
+		tell_event(true, &others[i], "x\0read", 7);
+		expect_failure("Protocol error");
+	}
+	tell_event(true, &nothing, "x\0", 3);
+	expect_failure("Protocol error");
+	tell_event(false, &failed, "x\0read", 7);
+	expect_failure("Protocol error");
+	tell_event(true, &failed, "x\0read", 7);
+	usleep(200000);
+	shutdown(fd, SHUT_WR);
+	expect_failure("closed by the other side");
+}
+
 /** A sender begins that wishes for deletions, at a receiver that was ordered to do what is set; of its root it tells all. */
 static void begin_deleting(void)
 {
@@ -602,7 +646,8 @@ int main(void)
 		cmocka_unit_test(test_hello),    cmocka_unit_test(test_silence),      cmocka_unit_test(test_receiver),
 		cmocka_unit_test(test_no_receipts), cmocka_unit_test(test_beside_one), cmocka_unit_test(test_unasked_deletions),
 		cmocka_unit_test(test_ordered_rules), cmocka_unit_test(test_compressed),
-		cmocka_unit_test(test_compressed_taken), cmocka_unit_test(test_early_end), cmocka_unit_test(test_events), cmocka_unit_test(test_asks),
+		cmocka_unit_test(test_compressed_taken), cmocka_unit_test(test_early_end), cmocka_unit_test(test_events), cmocka_unit_test(test_sender_events),
+		cmocka_unit_test(test_asks),
 		cmocka_unit_test(test_huge_hole),
 		cmocka_unit_test(test_not_compressed), cmocka_unit_test(test_slow_answers), cmocka_unit_test(test_unsummed),
 	};

@@ -187,9 +187,32 @@ us_there() {
 @test 'a failure is told once, whichever side it is on' {
 	mkdir -p there/dir-0/file-1 back/dir-0/file-1
 	run -23 --separate-stderr us_ssh src "server:$T/there"
-	told_once 'server:dir-0/file-1: replace: Is a directory'
+	told_once "server:$T/there/dir-0/file-1: replace: Is a directory"
 	run -23 --separate-stderr us_ssh "server:$T/src" back
 	told_once "back/dir-0/file-1: replace: Is a directory"
+}
+
+@test 'what fails at the other end is in the log, in JSON and in the list of failures, whichever way it goes' {
+	local end fault way
+	need_fault
+	mkdir -p there/dir-0/file-0
+	for way in there back; do
+		if [ $way = there ]; then
+			set -- src "server:$T/there"
+			end="server:$T/there/dir-0/file-0"
+			fault=
+		else
+			set -- --copy=rw -j 1 --order=name "server:$T/src" back
+			end="server:$T/src/dir-0/file-0"
+			fault=read:EIO@1
+		fi
+		run -23 --separate-stderr us_there "$fault" --json --log-file=$way.log --failed-list=$way.failed "$@"
+		told_once "$end: "
+		[ "$(grep -c '"type":"failed"' <<<"$output")" -eq 1 ]
+		[ "$(grep -c "\"path\":\"$end\",\"name\":\"dir-0/file-0\"" <<<"$output")" -eq 1 ]
+		[ "$(grep -cF "$end: " $way.log)" -eq 1 ]
+		[ "$(tr '\0' '\n' <$way.failed)" = dir-0/file-0 ]
+	done
 }
 
 @test 'what stops a copy is told once, before anything was copied, too' {

@@ -3,14 +3,19 @@
  * @file session.h
  * One transfer: its connections, each with its worker, and what they have in common.
  *
- *	session.c      meets the other side, agrees on the beginning, tells and learns how it ended; with talk.c
- *	net.c          one connection in the middle: frames in and out, silence
- *	keepalive.c    the signs of life
- *	net_sink.c     a sender's worker      net_reply.c   what the receiver answers it
- *	net_pipe.c     contents that go from file to connection without coming into memory
- *	net_source.c   a receiver's worker    net_dirs.c    directories by the numbers that the sender gives them
- *	net_xattrs.c   the extended attributes that it holds    net_events.c   what the sender's user is to be told
- *	net_ranges.c   the sender's, net_share.c the receiver's part in files that come on all connections (ranges.h)
+ *	session.c         what there is from before the beginning until after the end
+ *	session_begin.c   meets the other side, and agrees with it; with talk.c
+ *	session_end.c     tells and learns how it ended
+ *	net.c             one connection in the middle: frames in and out, silence
+ *	keepalive.c       the signs of life
+ *	net_events.c      what the other side's user is to be told
+ *	net_sink.c        a sender's worker
+ *	net_reply.c       what the receiver answers it
+ *	net_pipe.c        contents that go from file to connection without coming into memory
+ *	net_source.c      a receiver's worker
+ *	net_dirs.c        directories by the numbers that the sender gives them
+ *	net_xattrs.c      the extended attributes that it holds
+ *	net_ranges.c      the sender's, net_share.c the receiver's part in files that come on all connections (ranges.h)
  */
 #ifndef US_NET_SESSION_H
 #define US_NET_SESSION_H
@@ -23,6 +28,9 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+
+/** A silence that has no limit has this one: ten years, in ns. */
+#define US_NET_FOREVER (UINT64_C(3600) * 24 * 3650 * 1000000000)
 
 struct us_conn;
 struct us_dir;
@@ -206,8 +214,26 @@ int us_session_new(struct usync_job *job, struct usync_peer *peer, bool is_sende
 /** Free what that made; the connections stay. */
 void us_session_free(struct usync_job *job);
 
-extern const struct us_link_ops us_net_send;
-extern const struct us_link_ops us_net_receive;
+/** Free what the connections hold while they are in use. */
+void us_session_release(struct us_session *session);
+
+/* The beginning: session_begin.c.  For each see us_link_ops. */
+int us_session_send_meet(struct usync_job *job);
+int us_session_send_open(struct usync_job *job);
+int us_session_receive_meet(struct usync_job *job);
+int us_session_receive_open(struct usync_job *job);
+
+/* The end: session_end.c */
+
+/** See us_link_ops. */
+void us_session_send_finish(struct usync_job *job, int error);
+void us_session_receive_finish(struct usync_job *job, int error);
+
+/** Queue why this side stops.  @return 0, -EALREADY, or -ENOMEM. */
+int us_net_queue_abort(struct us_net *net);
+
+/** It was queued, and what can be sent was: see whether it has gone. */
+void us_net_abort_sent(struct us_net *net);
 
 /* net.c */
 
@@ -227,12 +253,6 @@ void us_net_ring(const struct us_net *net);
 
 /** Wake all of them but NET's. */
 void us_net_ring_others(const struct us_net *net);
-
-/** Queue why this side stops.  @return 0, -EALREADY, or -ENOMEM. */
-int us_net_queue_abort(struct us_net *net);
-
-/** It was queued, and what can be sent was: see whether it has gone. */
-void us_net_abort_sent(struct us_net *net);
 
 /** Handle a frame that is neither DATA nor REPLY. @return false when it is one of those. */
 bool us_net_take_control(struct us_net *net, const struct us_in_frame *frame);

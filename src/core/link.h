@@ -62,6 +62,12 @@ struct us_link_ops {
 	bool (*end)(struct us_worker *worker);
 
 	/**
+	 * True when nothing new is to be begun before move: what there is to tell of what was begun takes too much room.
+	 * What fails at once neither fills the window nor waits for anything.
+	 */
+	bool (*holds)(const struct us_worker *worker);
+
+	/**
 	 * An event of this side's: it may be for the other side as well.  Any thread, never two at once.
 	 *
 	 * @return true when the other side will be told, or with peer_reports options.event if that can't be.

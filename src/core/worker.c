@@ -508,7 +508,8 @@ static bool fill(struct us_worker *worker)
 	while (has_room(worker)) {
 		bool idle = worker->nr_files == 0 && worker->nr_opening == 0;
 
-		if (job->link != NULL && worker->nr_files - worker->nr_waiting >= job->window) {
+		if (job->link != NULL &&
+		    (worker->nr_files - worker->nr_waiting >= job->window || job->link->holds(worker))) {
 			return true;
 		}
 

@@ -333,6 +333,17 @@ static void begin(struct us_net *net)
 	}
 }
 
+/**
+ * True when the other side may be told of events, and there is room for that.  A receiver that has the other side's end
+ * as well reads no more; but on the first connection it tells up to FINAL.
+ */
+static bool may_tell(const struct us_net *net)
+{
+	const struct us_session *session = net->session;
+
+	return (!net->end_sent || (!session->is_sender && net == &session->nets[0])) && !us_out_is_full(&net->out);
+}
+
 bool us_net_move(struct us_worker *worker)
 {
 	struct us_net *net = worker->link;
@@ -359,15 +370,11 @@ bool us_net_move(struct us_worker *worker)
 		us_net_unblock(net);
 		moved |= us_net_sink_ranged(net);
 		moved |= us_net_ranges_move(net);
-		if (!net->end_sent) {
-			moved |= us_net_events_tell(net);
-		}
 	} else {
 		moved |= us_net_source_shared(net);
-		/* Who has the other side's end as well reads no more; but on the first connection up to FINAL. */
-		if (!net->end_sent || net == &net->session->nets[0]) {
-			moved |= us_net_events_tell(net);
-		}
+	}
+	if (may_tell(net)) {
+		moved |= us_net_events_tell(net);
 	}
 	if (!net->failed && !net->broken) {
 		moved |= send_out(net, now);
@@ -456,7 +463,7 @@ static void say_farewell(struct us_net *net)
 	if (net->broken) {
 		return;
 	}
-	if (!net->session->is_sender && !net->end_sent) {
+	if (!net->end_sent) {
 		(void)us_net_events_tell(net); /* One of them may be the cause. */
 	}
 	if (us_net_queue_abort(net) < 0) {

@@ -7,6 +7,7 @@
 #include "base/us.h"
 #include "core/job.h"
 #include "core/report.h"
+#include "core/worker.h"
 #include "net/conn.h"
 #include "net/session.h"
 
@@ -18,6 +19,9 @@
 
 /** Bytes of events that may wait: what is beyond is counted, and its number told. */
 #define WAITING_MAX (8u << 20)
+
+/** The same: nothing new is begun before those are told.  What is in hand has the rest of the room. */
+#define WAITING_FULL (1u << 20)
 
 struct us_pending_event {
 	struct us_pending_event *next;
@@ -136,6 +140,13 @@ bool us_net_events_add(struct usync_job *job, const struct usync_event *event)
 	atomic_store(&session->has_events, true);
 	pthread_mutex_unlock(&session->events_lock);
 	return pending != NULL;
+}
+
+bool us_net_events_hold(const struct us_worker *worker)
+{
+	const struct us_net *net = worker->link;
+
+	return atomic_load_explicit(&net->session->events_bytes, memory_order_relaxed) >= WAITING_FULL;
 }
 
 /** Say how many could not be told. */

@@ -41,6 +41,7 @@ static const struct us_link_ops send_ops = {
 	.move = us_net_move,
 	.wait = us_net_wait,
 	.end = us_net_end,
+	.holds = us_net_events_hold,
 	.event = us_net_events_add,
 };
 
@@ -54,6 +55,7 @@ static const struct us_link_ops receive_ops = {
 	.move = us_net_move,
 	.wait = us_net_wait,
 	.end = us_net_end,
+	.holds = us_net_events_hold,
 	.event = us_net_events_add,
 };
 

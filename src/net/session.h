@@ -198,7 +198,7 @@ struct us_session {
 	pthread_mutex_t events_lock;
 	struct us_pending_event *events;
 	struct us_pending_event **events_end;
-	size_t events_bytes;      /**< Of those that wait. */
+	atomic_size_t events_bytes; /**< Of those that wait. */
 	uint64_t events_lost;     /**< Others, for which there was no room. */
 	bool events_over;         /**< The other side hears nothing more. */
 	struct us_keepalive keepalive;
@@ -388,6 +388,9 @@ void us_net_xattrs_drop(struct us_session *session, uint32_t *held);
 
 /** See us_link_ops: what failed here is for the other side's user, too, unless this is a sender with a user of its own. */
 bool us_net_events_add(struct usync_job *job, const struct usync_event *event);
+
+/** See us_link_ops: so much waits to be told that it comes first. */
+bool us_net_events_hold(const struct us_worker *worker);
 
 /** Put what waits to be told into NET's frame at hand.  @return true when there was anything. */
 bool us_net_events_tell(struct us_net *net);

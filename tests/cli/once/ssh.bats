@@ -215,6 +215,46 @@ us_there() {
 	done
 }
 
+# user_ssh ARGS...: as an ordinary user, who has a shell "there" for ssh: some of src is closed to him.
+user_ssh() {
+	printf '#!/bin/sh\nshift\nexec sh -c "$*"\n' >rsh
+	chmod 755 rsh
+	mkdir -p open
+	chmod 777 open
+	us_user -e "$T/rsh" --remote-path="'$T/us'" --json --log-file=open/log --failed-list=open/failed "$@"
+}
+
+# failed_there NR: so many failures of the other end's, each told once, wherever that may be.
+failed_there() {
+	[ "$(grep -cF "server:$T/src/" <<<"$stderr")" -eq "$1" ]
+	[ "$(grep -cF 'open: Permission denied' <<<"$stderr")" -eq "$1" ]
+	[ "$(grep -c '"type":"failed"' <<<"$output")" -eq "$1" ]
+	[ "$(grep -c "server:$T/src/.*: open: Permission denied" open/log)" -eq "$1" ]
+	[ "$(tr '\0' '\n' <open/failed | sort -u | wc -l)" -eq "$1" ]
+}
+
+@test 'what fails at the other end is told like any other when that stops it' {
+	need_user
+	chmod 0 src/dir-[12]/file-?
+	run -1 --separate-stderr user_ssh --max-errors=4 "server:$T/src" open/back
+	failed_there 4
+	[[ $stderr == *'the other side stopped: 4 entries failed, and no more are allowed' ]]
+}
+
+@test 'however much fails at the other end, all of it is told like any other' {
+	local name dir=src/dir-0 i
+	need_user
+	name=$(printf '%0200d' 0)
+	for ((i = 0; i < 15; i++)); do
+		dir+=/$name
+	done
+	mkdir -p "$dir"
+	(cd "$dir" && touch file-{0001..1500} && chmod 0 file-*)
+	run -23 --separate-stderr user_ssh "server:$T/src" open/back
+	failed_there 1500
+	[ "$(wc -l <<<"$stderr")" -eq 1500 ]
+}
+
 @test 'what stops a copy is told once, before anything was copied, too' {
 	mkdir -p there/dir-0/file-1 back/dir-0/file-1
 	run -1 --separate-stderr us_ssh "server:$T/nothing" back

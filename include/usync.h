@@ -307,6 +307,8 @@ struct usync_stats {
 	uint64_t by_cfr;      /**< ... copied by copy_file_range(2), ... */
 	uint64_t by_reflink;  /**< ... or are the source's blocks. */
 	uint64_t in_ranges;   /**< And those of all these that were large, and so were copied in ranges. */
+	uint64_t large_size;  /**< Bytes of the large files that are being copied in ranges now, ... */
+	uint64_t large_done;  /**< ... and how many of these are there.  A receiver of a transfer does not know. */
 	uint64_t elapsed_ns;  /**< Time since the start, or from the start to the end. */
 };
 

@@ -45,6 +45,27 @@ static void put_time(FILE *out, double seconds)
 	}
 }
 
+/**
+ * Seconds until the end, or less than 0 when that can't be told: by the entries that are left, or by what is left of
+ * large files, if that takes longer.
+ */
+static double time_left(const struct usync_stats *now, uint64_t done, uint64_t found)
+{
+	double elapsed = (double)now->elapsed_ns / 1e9;
+	double left = -1;
+
+	if (now->found_unknown || now->unlisted > 0) {
+		return -1;
+	}
+	if (done > 0 && done < found) {
+		left = elapsed * (double)(found - done) / (double)done;
+	}
+	if (now->large_size > now->large_done && now->bytes > 0) {
+		left = us_max(left, elapsed * (double)(now->large_size - now->large_done) / (double)now->bytes);
+	}
+	return left;
+}
+
 void bar_text(char text[BAR_MAX], const struct usync_stats *now, const struct usync_stats *before)
 {
 	uint64_t done = count_done(now);
@@ -52,6 +73,8 @@ void bar_text(char text[BAR_MAX], const struct usync_stats *now, const struct us
 	uint64_t found = us_max(now->found, done);
 	double seconds = (double)(now->elapsed_ns - us_min(before->elapsed_ns, now->elapsed_ns)) / 1e9;
 	double since = seconds > 0 ? 1 / seconds : 0;
+	double rate = (double)(done - us_min(count_done(before), done)) * since;
+	double left;
 	FILE *out = fmemopen(text, BAR_MAX, "w");
 
 	text[0] = '\0';
@@ -65,8 +88,18 @@ void bar_text(char text[BAR_MAX], const struct usync_stats *now, const struct us
 	} else {
 		fprintf(out, "%" PRIu64 " of %" PRIu64 " entries (%" PRIu64 "%%), ", done, found, done * 100 / found);
 	}
+	if (now->large_size > 0) {
+		fprintf(out, "%u%% of ",
+		        (unsigned int)((double)now->large_done * 100 / (double)now->large_size));
+		put_bytes(out, (double)now->large_size);
+		fputs(", ", out);
+	}
 	put_bytes(out, (double)now->bytes);
-	fprintf(out, ", %.0f entries/s, ", (double)(done - us_min(count_done(before), done)) * since);
+	fputs(", ", out);
+	/* Large files come one by one, and the line is to fit a terminal. */
+	if (rate >= 1 || now->large_size == 0) {
+		fprintf(out, "%.0f entries/s, ", rate);
+	}
 	put_bytes(out, (double)(now->bytes - us_min(before->bytes, now->bytes)) * since);
 	fputs("/s, ", out);
 	if (now->verified > 0) {
@@ -76,9 +109,10 @@ void bar_text(char text[BAR_MAX], const struct usync_stats *now, const struct us
 		fprintf(out, "%" PRIu64 " failed, ", now->failed);
 	}
 	put_time(out, (double)now->elapsed_ns / 1e9);
-	if (!now->found_unknown && now->unlisted == 0 && done > 0 && done < found) {
+	left = time_left(now, done, found);
+	if (left >= 0) {
 		fputs(", ", out);
-		put_time(out, (double)now->elapsed_ns / 1e9 * (double)(found - done) / (double)done);
+		put_time(out, left);
 		fputs(" left", out);
 	}
 	fclose(out);

@@ -167,6 +167,10 @@ void json_progress(FILE *out, const struct usync_stats *stats)
 {
 	fputs("{\"type\":\"progress\"", out);
 	put_counts(out, stats);
+	if (stats->large_size > 0) {
+		fprintf(out, ",\"large_size\":%" PRIu64 ",\"large_done\":%" PRIu64, stats->large_size,
+		        stats->large_done);
+	}
 	fputs("}\n", out);
 }
 

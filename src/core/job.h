@@ -8,6 +8,7 @@
 
 #include "core/dir.h"
 #include "core/filter.h"
+#include "core/headway.h"
 #include "core/keep.h"
 #include "core/large.h"
 #include "core/listing.h"
@@ -83,6 +84,7 @@ struct usync_job {
 	uint32_t chunk;
 	struct us_large_plan large; /**< How large files are copied. */
 	struct us_large_gate large_gate;
+	struct us_headway headway;
 	struct us_pace pace;
 	unsigned int nr_workers;    /**< From the beginning. */
 	unsigned int max_workers;   /**< With those that come when calls are slow. */

@@ -44,6 +44,7 @@ struct us_large {
 	bool closed;            /**< No more of them: the file is its owner's again. */
 	uint64_t next;
 	uint64_t low;
+	uint64_t told;          /**< What us_headway was told of that. */
 	const char *what;       /**< What failed. */
 	uint64_t *starts;       /**< Of each worker's range, or NONE. */
 
@@ -53,6 +54,7 @@ struct us_large {
 	bool last_waits;        /**< Its last range is begun when all others are done. */
 	const struct us_large_plan *plan;
 	unsigned int nr_workers;
+	struct us_headway *headway;
 	struct us_large_gate *gate; /**< NULL: as many as come may copy, for it is latency that they wait for. */
 	bool entered;               /**< The owner is one of them. */
 
@@ -204,6 +206,8 @@ struct us_large *us_large_new(struct us_worker *worker, struct us_file *file)
 		large->next = file->offset; /* Its sum has what is before that. */
 	}
 	large->low = large->next;
+	large->told = large->low;
+	large->headway = &job->headway;
 	us_mover_init(&large->mover, file, file->digest, job->large.request);
 	return large;
 }
@@ -258,6 +262,8 @@ static void update_low(struct us_large *large)
 		low = us_min(low, large->starts[i]);
 	}
 	large->low = low;
+	us_headway_go(large->headway, low - large->told);
+	large->told = low;
 	us_part_wrote(large->file, low);
 }
 
@@ -485,9 +491,11 @@ int us_large_copy(struct us_worker *worker, struct us_file *file, const char **w
 		return ret;
 	}
 	hide_size(large);
+	us_headway_begin(large->headway, file->stx.stx_size, large->told);
 	ask_for_help(worker, large);
 	copy_ranges(worker, large);
 	close_to_others(large);
+	us_headway_end(large->headway, file->stx.stx_size, large->told);
 	file->src_error = atomic_load(&large->src_error);
 	ret = file->src_error < 0 ? 0 : atomic_load(&large->error);
 	*what = large->what;

@@ -342,6 +342,9 @@ void usync_job_stats(const struct usync_job *job, struct usync_stats *stats)
 		found_dirs += load(&workers[i].counts.found_dirs);
 	}
 	stats->unlisted = found_dirs - us_min(listed, found_dirs);
+	/* Of one that ends between the two looks all is done. */
+	stats->large_size = load(&job->headway.size);
+	stats->large_done = us_min(load(&job->headway.done), stats->large_size);
 	stats->found_unknown = job->link != NULL && job->link->source != NULL;
 	stats->not_deleted = load(&job->nr_not_deleted);
 	stats->verified = load(&job->nr_verified);

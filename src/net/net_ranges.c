@@ -104,6 +104,7 @@ struct us_net_large *us_net_ranges_begin(struct us_net *net, struct us_file *fil
 	for (at = &session->larges; *at != NULL; at = &(*at)->next_file) {
 	}
 	*at = large;
+	us_headway_begin(&session->job->headway, large->size, large->low);
 	atomic_fetch_add(&session->nr_larges, 1);
 	pthread_mutex_unlock(&session->share_lock);
 	us_net_ring_others(net);
@@ -311,6 +312,7 @@ static struct us_net_large *unlink_large(struct us_session *session, struct us_n
 	struct us_net_large *large = *at;
 
 	*at = large->next_file;
+	us_headway_end(&session->job->headway, large->size, large->low);
 	atomic_fetch_sub(&session->nr_larges, 1);
 	return large;
 }
@@ -369,7 +371,10 @@ bool us_net_ranges_reached(struct us_net *net, const struct us_file *file, uint6
 	large = *find_own(net, file);
 	if (large != NULL) {
 		can_be = offset > large->low && offset <= large->next;
-		large->low = can_be ? offset : large->low;
+		if (can_be) {
+			us_headway_go(&session->job->headway, offset - large->low);
+			large->low = offset;
+		}
 	}
 	pthread_mutex_unlock(&session->share_lock);
 	us_net_ring_others(net);

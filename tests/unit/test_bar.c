@@ -36,6 +36,15 @@ static const struct {
 	{{.files = 7, .directories = 2, .bytes = 4096, .failed = 1, .found_unknown = true, .elapsed_ns = 2 * SECOND},
 	 {.files = 1, .directories = 1, .bytes = 1024, .found_unknown = true, .elapsed_ns = SECOND},
 	 "10 entries, 4.0 KiB, 8 entries/s, 3.0 KiB/s, 1 failed, 0:02"},
+	/* How far large files are, which may be all that is left; the time left is theirs, if that is more. */
+	{{.directories = 1, .found = 3, .bytes = 3 << 20, .large_size = 16 << 20, .large_done = 3 << 20, .elapsed_ns = 3 * SECOND},
+	 {.directories = 1, .bytes = 2 << 20, .elapsed_ns = 2 * SECOND},
+	 "1 of 3 entries (33%), 18% of 16.0 MiB, 3.0 MiB, 1.0 MiB/s, 0:03, 0:13 left"},
+	{{.files = 1, .found = 10, .bytes = 2 << 20, .large_size = 2 << 20, .large_done = 1 << 20, .elapsed_ns = 2 * SECOND},
+	 {.bytes = 1 << 20, .elapsed_ns = SECOND},
+	 "1 of 10 entries (10%), 50% of 2.0 MiB, 2.0 MiB, 1 entries/s, 1.0 MiB/s, 0:02, 0:18 left"},
+	{{.found = 1, .bytes = 1, .large_size = 1000, .large_done = 999, .unlisted = 1, .elapsed_ns = SECOND}, {0},
+	 "0 of 1+ entries, 99% of 1000 bytes, 1 bytes, 1 bytes/s, 0:01"},
 	/* Hours. */
 	{{.files = 1, .found = 3, .bytes = UINT64_C(5) << 40, .elapsed_ns = 3723 * SECOND},
 	 {.files = 1, .bytes = UINT64_C(5) << 40, .elapsed_ns = 3722 * SECOND},

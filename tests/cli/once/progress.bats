@@ -119,6 +119,35 @@ slow_tree() {
 	same_tree src dst
 }
 
+# large_told: the lines of --progress and --json are those of one file of 900,000 bytes that is on its way.
+large_told() {
+	local done last=0 nr=0
+	grep -qE ' [1-9][0-9]?% of 878\.9 KiB, ' <<<"$stderr"
+	for done in $(grep -oE '"large_size":900000,"large_done":[0-9]+' <<<"$output" | cut -d: -f3); do
+		[ "$done" -ge "$last" ]
+		[ "$done" -le 900000 ]
+		last=$done
+		nr=$((nr + 1))
+	done
+	[ $nr -ge 2 ]
+	[ "$last" -gt 0 ]
+	[[ ${lines[-1]} == *'"type":"summary"'* ]]
+	[[ ${lines[-1]} != *large_size* ]]
+}
+
+@test "a large file that is all there is: how far it has come, on this machine and to another" {
+	mkdir src
+	head -c 900000 /dev/urandom >src/large
+	run -0 --separate-stderr us --progress=always --json --bwlimit=300K --large=128K src dst
+	large_told
+	cmp src/large dst/large
+	make_key
+	start_recv there --secret-file key
+	run -0 --separate-stderr us send --progress=always --json --bwlimit=300K --large=128K src "127.0.0.1:$PORT" --secret-file key
+	large_told
+	cmp src/large there/large
+}
+
 @test "SIGUSR1 asks how far it is, and stops nothing" {
 	slow_tree
 	"$US_BIN" ${US_ARGS:-} --bwlimit=250K -j 1 src dst >out 2>err 3>&- &

@@ -195,7 +195,7 @@ static int prepare(struct us_journal *journal, const char *head, size_t head_len
 	return content->length < stx.stx_size ? us_ftruncate(journal->fd, content->length) : 0;
 }
 
-int us_journal_open(struct us_journal *journal, const struct usync_job *job, const char *head, size_t head_length,
+int us_journal_open(struct us_journal *journal, struct usync_job *job, const char *head, size_t head_length,
                     struct us_journal_content *content)
 {
 	int ret;

@@ -87,7 +87,7 @@ struct us_journal {
  * @param[out] content  What it tells of the copy so far; to be freed, also after an error.
  * @return 0, an enum us_journal_error, or a negative errno: -ECANCELED when JOB was to stop before.
  */
-int us_journal_open(struct us_journal *journal, const struct usync_job *job, const char *head, size_t head_length,
+int us_journal_open(struct us_journal *journal, struct usync_job *job, const char *head, size_t head_length,
                     struct us_journal_content *content);
 
 /** Append: these files are complete.  @return 0 or a negative errno, which stays. */

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/us.h"
 #include "core/job.h"
+#include "core/report.h"
 #include "sys/call.h"
 
 #include <fcntl.h>
@@ -22,6 +23,9 @@
 
 /** A server of NFS takes a client's delegation away by itself: after 90 s by default, looked at as often as that. */
 #define SERVER_SECONDS 180u
+
+/** Whoever looks what the run is waiting for finds it said after so long. */
+#define TOLD_NS US_SECOND_NS
 
 /** And the one who takes it away may be late. */
 #define GRACE_SECONDS 5u
@@ -43,23 +47,34 @@ static uint64_t longest_wait_ns(void)
 	return ((uint64_t)us_max(seconds, SERVER_SECONDS) + GRACE_SECONDS) * US_SECOND_NS;
 }
 
-int us_lease_open(const struct usync_job *job, int dirfd, const char *path, int flags, mode_t mode)
+/** PATH is leased since a moment ago: try until it can be opened.  @return as us_lease_open(). */
+static int wait_open(struct usync_job *job, int dirfd, const char *path, int flags, mode_t mode)
 {
-	int fd = us_openat(dirfd, path, flags | O_NONBLOCK | O_NOCTTY, mode);
+	uint64_t begun = us_clock_ns();
+	uint64_t end = begun + longest_wait_ns();
 	uint64_t nap = NAP_FIRST_NS;
-	uint64_t end;
+	bool told = false;
+	int fd = -EAGAIN;
 
-	if (fd != -EAGAIN) {
-		return fd;
-	}
-	end = us_clock_ns() + longest_wait_ns();
 	while (fd == -EAGAIN && us_clock_ns() < end) {
 		if (us_job_stopping(job)) {
 			return -ECANCELED;
 		}
+		if (!told && us_clock_ns() - begun > TOLD_NS) {
+			us_report_note(job, "waiting for who has a lease on %s", path);
+			told = true;
+		}
 		nanosleep(&(struct timespec){.tv_nsec = (long)nap}, NULL);
 		nap = us_min(nap * 2, NAP_MAX_NS);
-		fd = us_openat(dirfd, path, flags | O_NONBLOCK | O_NOCTTY, mode);
+		fd = us_openat(dirfd, path, flags, mode);
 	}
 	return fd;
+}
+
+int us_lease_open(struct usync_job *job, int dirfd, const char *path, int flags, mode_t mode)
+{
+	int all = flags | O_NONBLOCK | O_NOCTTY;
+	int fd = us_openat(dirfd, path, all, mode);
+
+	return fd != -EAGAIN ? fd : wait_open(job, dirfd, path, all, mode);
 }

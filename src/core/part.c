@@ -151,7 +151,7 @@ static struct us_journal_part *find(struct us_progress *progress, const struct u
 }
 
 /** Open what RECORD leads to in DIRFD, if it is that still.  @return a descriptor or a negative errno. */
-static int open_part(const struct usync_job *job, const struct us_journal_part *record, int dirfd, struct statx *stx)
+static int open_part(struct usync_job *job, const struct us_journal_part *record, int dirfd, struct statx *stx)
 {
 	int fd = us_lease_open(job, dirfd, name_of(record), O_WRONLY | O_NOFOLLOW, 0);
 	int ret = fd < 0 ? fd : us_statx(fd, "", AT_EMPTY_PATH, stx);
@@ -168,7 +168,7 @@ static int open_part(const struct usync_job *job, const struct us_journal_part *
 
 bool us_part_adopt(struct us_worker *worker, struct us_file *file)
 {
-	const struct usync_job *job = worker->job;
+	struct usync_job *job = worker->job;
 	struct us_journal_part *record;
 	const char *what; /* It is told where the file is begun anew. */
 	struct statx stx;

@@ -47,6 +47,14 @@ holder_is_done() {
 	grep -q '^told ' holder
 }
 
+@test "a wait of more than a second is told to who asks for notes" {
+	leased 1500 src/f
+	run -0 --separate-stderr us -v -j 2 -a src dst
+	holder_is_done
+	[ "$(grep -c 'note: waiting for who has a lease on f$' <<<"$stderr")" -eq 1 ]
+	same_tree src dst
+}
+
 @test "a source is read as its holder leaves it" {
 	local io
 	for io in sync inline async; do

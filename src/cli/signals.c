@@ -30,7 +30,7 @@
  * The same signal within this time is one request: timeout(1) sends its signal to the process and
  * then to the whole group, and ^C may come from the terminal and from a parent that passes it on.
  */
-#define SAME_REQUEST_NS UINT64_C(200000000)
+#define SAME_REQUEST_NS (US_SECOND_NS / 5)
 
 /** The signals that stop a job, and when each came first (0: not yet). */
 static const int stop_signals[] = {SIGINT, SIGTERM};

@@ -18,6 +18,7 @@
  */
 #include "core/policy.h"
 
+#include "base/clock.h"
 #include "base/us.h"
 
 unsigned int us_policy_samples(const struct us_policy_kind *kind, bool is_far)
@@ -60,7 +61,7 @@ static void step_to(struct us_policy_growth *growth, const struct us_policy_view
 /** CALLS in NS, a second. */
 static uint64_t rate_of(uint64_t calls, uint64_t ns)
 {
-	return calls * UINT64_C(1000000000) / ns;
+	return calls * US_SECOND_NS / ns;
 }
 
 /** A trial is over: its RATE against that of the one before. */

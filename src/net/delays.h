@@ -10,6 +10,7 @@
 #ifndef US_NET_DELAYS_H
 #define US_NET_DELAYS_H
 
+#include "base/clock.h"
 #include "net/address.h"
 
 #include <stdint.h>
@@ -17,11 +18,11 @@
 #define US_DELAYS_MAX 512u
 
 /** The delay after the first wrong secret, doubled with each further one, and its limit. */
-#define US_DELAY_FIRST_NS UINT64_C(250000000)
-#define US_DELAY_LAST_NS UINT64_C(8000000000)
+#define US_DELAY_FIRST_NS (US_SECOND_NS / 4)
+#define US_DELAY_LAST_NS (8 * US_SECOND_NS)
 
 /** After this time without a try all is forgiven. */
-#define US_DELAY_FORGET_NS UINT64_C(600000000000)
+#define US_DELAY_FORGET_NS (600 * US_SECOND_NS)
 
 /** Storage is the caller's; all zeros to begin with. */
 struct us_delays {

@@ -16,7 +16,7 @@
 #define INTERVAL_MIN_NS UINT64_C(50000000)
 
 /** And no less, so that no one between the two forgets the connection. */
-#define INTERVAL_MAX_NS UINT64_C(300000000000)
+#define INTERVAL_MAX_NS (300 * US_SECOND_NS)
 
 void us_keepalive_init(struct us_keepalive *keepalive)
 {
@@ -63,7 +63,7 @@ static void *keep_alive(void *arg)
 	pthread_mutex_lock(&keepalive->lock);
 	while (!keepalive->ends) {
 		uint64_t at = us_clock_ns() + tend(session, interval);
-		struct timespec until = {.tv_sec = (time_t)(at / 1000000000), .tv_nsec = (long)(at % 1000000000)};
+		struct timespec until = {.tv_sec = (time_t)(at / US_SECOND_NS), .tv_nsec = (long)(at % US_SECOND_NS)};
 
 		(void)pthread_cond_clockwait(&keepalive->changed, &keepalive->lock, CLOCK_MONOTONIC, &until);
 	}

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 /** How long one waits at the end for the other side to take why this one stops. */
-#define FAREWELL_NS UINT64_C(2000000000)
+#define FAREWELL_NS (2 * US_SECOND_NS)
 
 /**
  * A frame that takes longer than so many times the length of silence that is allowed has to come faster than so many
@@ -30,7 +30,7 @@
 #define DRIP_RATE 1024u
 
 /** A job that is stopped by others is noticed after so long, and a silence that is too long. */
-#define LOOK_NS UINT64_C(200000000)
+#define LOOK_NS (US_SECOND_NS / 5)
 
 void us_net_fail(struct us_net *net, const char *what, int error)
 {

@@ -20,6 +20,7 @@
 #ifndef US_NET_SESSION_H
 #define US_NET_SESSION_H
 
+#include "base/clock.h"
 #include "core/link.h"
 #include "net/in.h"
 #include "net/keepalive.h"
@@ -30,7 +31,7 @@
 #include <stdatomic.h>
 
 /** A silence that has no limit has this one: ten years, in ns. */
-#define US_NET_FOREVER (UINT64_C(3600) * 24 * 3650 * 1000000000)
+#define US_NET_FOREVER (3600 * 24 * 3650 * US_SECOND_NS)
 
 struct us_conn;
 struct us_dir;

@@ -14,7 +14,7 @@
 #include <string.h>
 
 /** How long the other side may take to close a connection on which all is said. */
-#define CLOSE_NS UINT64_C(5000000000)
+#define CLOSE_NS (5 * US_SECOND_NS)
 
 int us_net_queue_abort(struct us_net *net)
 {

@@ -11,7 +11,7 @@
 #include <string.h>
 
 /** How often a cancelled job is noticed. */
-#define SLICE_NS UINT64_C(100000000)
+#define SLICE_NS (US_SECOND_NS / 10)
 
 int us_talk_refuse(struct us_session *session, int error, const char *what)
 {

@@ -201,8 +201,8 @@ int us_poll_until(struct pollfd *fds, unsigned int nr, uint64_t deadline_ns)
 		int ret;
 
 		if (deadline_ns > now) {
-			left.tv_sec = (time_t)((deadline_ns - now) / UINT64_C(1000000000));
-			left.tv_nsec = (long)((deadline_ns - now) % UINT64_C(1000000000));
+			left.tv_sec = (time_t)((deadline_ns - now) / US_SECOND_NS);
+			left.tv_nsec = (long)((deadline_ns - now) % US_SECOND_NS);
 		}
 		ret = us_try(ppoll(fds, nr, deadline_ns == 0 ? NULL : &left, NULL));
 		if (ret != -EINTR) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An older backup of the same name is replaced. */
+/* A backup of an earlier run that has the same name is replaced. */
 #include "core/backup.h"
 
 #include "base/us.h"
@@ -7,6 +7,7 @@
 #include "core/job.h"
 #include "core/leftovers.h"
 #include "core/local_sink.h"
+#include "core/mirror.h"
 #include "core/tempname.h"
 #include "core/worker.h"
 #include "sys/call.h"
@@ -21,7 +22,13 @@
 /** Slots to begin with. */
 #define SLOTS_FIRST 64u
 
-/** Sums of the source's entries that have a backup's name.  Two that are the same cost a backup a longer name. */
+/** What has a name that no backup may take. */
+enum holder {
+	SOURCE, /**< An entry of the source that has a backup's name. */
+	BACKUP, /**< A backup of this run. */
+};
+
+/** Sums of such names.  Two that are the same cost a backup a longer name. */
 struct us_backups {
 	pthread_mutex_t lock; /**< Also held while a backup gets its name. */
 	uint64_t *slots;      /**< 0: empty. */
@@ -81,15 +88,21 @@ static int grow(struct us_backups *backups)
 	return 0;
 }
 
-/** Of NAME in the directory of STX; never 0. */
-static uint64_t sum_of(const struct statx *stx, const char *name)
+/** Of NAME in the directory of STX, which HOLDER has; never 0. */
+static uint64_t sum_of(const struct statx *stx, const char *name, enum holder holder)
 {
 	struct us_identity id = us_identity_of(stx);
 	uint64_t seed = id.ino ^ ((uint64_t)id.dev_major << 52) ^ ((uint64_t)id.dev_minor << 32);
+	uint64_t sum = XXH3_64bits_withSeed(name, strlen(name), seed);
 
-	return XXH3_64bits_withSeed(name, strlen(name), seed) | 1;
+	return holder == SOURCE ? sum | 1 : (sum & ~UINT64_C(1)) | 2;
 }
 
+/** True when HOLDER has NAME in the directory of STX, as far as is remembered. */
+static bool has(const struct us_backups *backups, const struct statx *stx, const char *name, enum holder holder)
+{
+	return backups->nr > 0 && *find(backups, sum_of(stx, name, holder)) != 0;
+}
 
 bool us_backup_is_one(const struct usync_job *job, const char *name)
 {
@@ -99,8 +112,8 @@ bool us_backup_is_one(const struct usync_job *job, const char *name)
 	return length > suffix && strcmp(name + length - suffix, job->suffix) == 0;
 }
 
-/** Remember NAME in DIRFD.  @return 0 or a negative errno. */
-static int remember(struct us_backups *backups, int dirfd, const char *name)
+/** Remember that HOLDER has NAME in DIRFD; what could not be is an error from then on. */
+static void remember(struct us_backups *backups, int dirfd, const char *name, enum holder holder)
 {
 	struct statx stx;
 	uint64_t sum;
@@ -110,41 +123,78 @@ static int remember(struct us_backups *backups, int dirfd, const char *name)
 		ret = grow(backups);
 	}
 	if (ret < 0) {
-		return ret;
+		backups->error = ret;
+		return;
 	}
-	sum = sum_of(&stx, name);
+	sum = sum_of(&stx, name, holder);
 	backups->nr += *find(backups, sum) == 0;
 	*find(backups, sum) = sum;
-	return 0;
 }
 
 void us_backup_meet(struct usync_job *job, const struct us_dir *dir, const char *name)
 {
 	struct us_backups *backups = job->backups;
-	int ret;
 
 	/* In a new directory there is nothing to keep. */
 	if (backups == NULL || dir->dst_new || dir->fd[US_DST] < 0 || !us_backup_is_one(job, name)) {
 		return;
 	}
 	pthread_mutex_lock(&backups->lock);
-	ret = remember(backups, dir->fd[US_DST], name);
-	if (ret < 0) {
-		backups->error = ret;
-	}
+	remember(backups, dir->fd[US_DST], name, SOURCE);
 	pthread_mutex_unlock(&backups->lock);
 }
 
-/** The name of NAME's backup in DIRFD: one that the source does not have, as far as it was met. */
-static int choose(const struct usync_job *job, int dirfd, const char *name, char out[NAME_MAX + 1])
+int us_backup_source(const struct us_dir *dir)
 {
-	const struct us_backups *backups = job->backups;
+	return dir->is_virtual ? -1 : dir->fd[US_SRC];
+}
+
+/** Whether SRC_FD, the source's directory, or -1, has NAME: 1, 0, or a negative errno when it does not tell. */
+static int source_has(int src_fd, const char *name)
+{
+	struct statx stx;
+	int ret = src_fd >= 0 ? us_statx(src_fd, name, AT_SYMLINK_NOFOLLOW, &stx) : -ENOENT;
+
+	if (ret == 0) {
+		return 1;
+	}
+	return ret == -ENOENT || ret == -ENAMETOOLONG ? 0 : ret;
+}
+
+/** Whether what NAME in DIRFD stands for can't be replaced: a directory, or a file that is in use.  1, 0 or -errno. */
+static int is_fixed(const struct usync_job *job, int dirfd, const char *name)
+{
+	struct statx stx;
+	int ret = us_statx(dirfd, name, AT_SYMLINK_NOFOLLOW, &stx);
+
+	if (ret < 0) {
+		return ret == -ENOENT ? 0 : ret;
+	}
+	return S_ISDIR(stx.stx_mode) || us_mirror_spares(job, &stx);
+}
+
+/** Whether the backup name NAME in DIRFD, the directory of STX, is something else's: 1, 0 or a negative errno. */
+static int is_taken(const struct usync_job *job, int dirfd, const struct statx *stx, int src_fd, const char *name)
+{
+	int ret;
+
+	if (has(job->backups, stx, name, SOURCE) || has(job->backups, stx, name, BACKUP)) {
+		return 1;
+	}
+	/* What the source has may not have been met yet. */
+	ret = source_has(src_fd, name);
+	return ret == 0 ? is_fixed(job, dirfd, name) : ret;
+}
+
+/** The name of NAME's backup in DIRFD: one that nothing else has. */
+static int choose(const struct usync_job *job, int dirfd, int src_fd, const char *name, char out[NAME_MAX + 1])
+{
 	size_t suffix = strlen(job->suffix);
 	size_t length = strlen(name);
 	struct statx stx;
-	int ret = backups->error;
+	int ret = job->backups->error;
 
-	if (ret == 0 && backups->nr > 0) {
+	if (ret == 0) {
 		ret = us_statx(dirfd, "", AT_EMPTY_PATH, &stx);
 	}
 	if (ret < 0) {
@@ -157,30 +207,67 @@ static int choose(const struct usync_job *job, int dirfd, const char *name, char
 		}
 		memcpy(out + length, job->suffix, suffix + 1);
 		length += suffix;
-	} while (backups->nr > 0 && *find(backups, sum_of(&stx, out)) != 0);
-	return 0;
+		ret = is_taken(job, dirfd, &stx, src_fd, out);
+	} while (ret > 0);
+	return ret;
+}
+
+/** BACKUP in DIRFD is one now.  Another one of this run may want that name only if it has the suffix twice. */
+static void note_made(const struct usync_job *job, int dirfd, char backup[NAME_MAX + 1])
+{
+	size_t length = strlen(backup) - strlen(job->suffix);
+	char last = backup[length];
+	bool twice;
+
+	backup[length] = '\0';
+	twice = us_backup_is_one(job, backup);
+	backup[length] = last;
+	if (twice) {
+		remember(job->backups, dirfd, backup, BACKUP);
+	}
 }
 
 /** Rename FROM in DIRFD to the name that NAME's backup is to have.  @return 0 or a negative errno. */
-static int give_name(const struct usync_job *job, int dirfd, const char *from, const char *name,
+static int give_name(const struct usync_job *job, int dirfd, int src_fd, const char *from, const char *name,
                      char backup[NAME_MAX + 1])
 {
 	int ret;
 
 	pthread_mutex_lock(&job->backups->lock);
-	ret = choose(job, dirfd, name, backup);
+	ret = choose(job, dirfd, src_fd, name, backup);
 	if (ret == 0) {
 		ret = us_renameat(dirfd, from, dirfd, backup);
+	}
+	if (ret == 0) {
+		note_made(job, dirfd, backup);
 	}
 	pthread_mutex_unlock(&job->backups->lock);
 	return ret;
 }
 
-int us_backup_move(struct us_worker *worker, int dirfd, const char *name)
+/** Remove NAME in DIRFD if it and BACKUP are names of one file: then rename(2) did nothing. */
+static int remove_twin(int dirfd, const char *name, const char *backup)
+{
+	struct us_identity identity;
+	struct statx stx;
+	int ret = us_statx(dirfd, name, AT_SYMLINK_NOFOLLOW, &stx);
+
+	if (ret == 0) {
+		identity = us_identity_of(&stx);
+		ret = us_statx(dirfd, backup, AT_SYMLINK_NOFOLLOW, &stx);
+	}
+	if (ret == 0 && us_identity_is(&identity, &stx)) {
+		ret = us_unlinkat(dirfd, name, 0);
+	}
+	return ret == -ENOENT ? 0 : ret;
+}
+
+int us_backup_move(struct us_worker *worker, int dirfd, int src_fd, const char *name)
 {
 	char backup[NAME_MAX + 1];
+	int ret = give_name(worker->job, dirfd, src_fd, name, name, backup);
 
-	return give_name(worker->job, dirfd, name, name, backup);
+	return ret == 0 ? remove_twin(dirfd, name, backup) : ret;
 }
 
 int us_backup_undo(struct us_worker *worker, int dirfd, const char *name, const char *backup)
@@ -190,7 +277,7 @@ int us_backup_undo(struct us_worker *worker, int dirfd, const char *name, const 
 	int ret = us_statx(dirfd, "", AT_EMPTY_PATH, &stx);
 
 	pthread_mutex_lock(&backups->lock);
-	if (ret == 0 && backups->nr > 0 && *find(backups, sum_of(&stx, backup)) != 0) {
+	if (ret == 0 && has(backups, &stx, backup, SOURCE)) {
 		ret = -EEXIST; /* The source's entry of that name was met since, and may be what is there now. */
 	}
 	if (ret == 0) {
@@ -214,13 +301,13 @@ int us_backup_keep(struct us_worker *worker, struct us_dir *dir, const char *nam
 		return 0;
 	}
 	if (us_local_has_no_link(ret)) {
-		ret = give_name(worker->job, dirfd, name, name, backup);
+		ret = give_name(worker->job, dirfd, us_backup_source(dir), name, name, backup);
 		return ret < 0 ? ret : 1;
 	}
 	if (ret < 0) {
 		return ret;
 	}
-	ret = give_name(worker->job, dirfd, temp, name, backup);
+	ret = give_name(worker->job, dirfd, us_backup_source(dir), temp, name, backup);
 	/* Where both were names of one file already, rename(2) did nothing. */
 	removed = us_leftovers_remove(worker->job, dirfd, temp);
 	return ret == 0 ? removed : ret;

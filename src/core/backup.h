@@ -3,8 +3,9 @@
  * @file backup.h
  * --backup: what is replaced or deleted keeps living under its name with a suffix.
  *
- * The source may have an entry of that very name, as an editor's `f~` beside `f`.  Those are remembered when they are
- * met, and a backup that would take the place of one gets the suffix once more.
+ * The source may have an entry of that very name, as an editor's `f~` beside `f`: it is asked, and where it is on
+ * another machine those are remembered that were met.  A backup that would take the place of one, or of a directory, a
+ * file that this run uses or another backup of this run, gets the suffix once more.
  */
 #ifndef US_CORE_BACKUP_H
 #define US_CORE_BACKUP_H
@@ -42,7 +43,15 @@ int us_backup_keep(struct us_worker *worker, struct us_dir *dir, const char *nam
 /** Take back what us_backup_keep() did when it answered 1.  @return 0 or a negative errno. */
 int us_backup_undo(struct us_worker *worker, int dirfd, const char *name, const char *backup);
 
-/** Rename NAME in DIRFD to its backup's name.  @return 0 or a negative errno. */
-int us_backup_move(struct us_worker *worker, int dirfd, const char *name);
+/**
+ * Rename NAME in DIRFD to its backup's name.
+ *
+ * @param src_fd  The source's directory, or -1: us_backup_source().
+ * @return 0 or a negative errno.
+ */
+int us_backup_move(struct us_worker *worker, int dirfd, int src_fd, const char *name);
+
+/** The source's directory of DIR, which is pinned, if a name in there gets the same one in the destination; or -1. */
+int us_backup_source(const struct us_dir *dir);
 
 #endif /* US_CORE_BACKUP_H */

@@ -83,7 +83,7 @@ static int make_way(struct us_worker *worker, struct us_dir_open *opening)
 
 	us_local_admit_owner(parent);
 	if (worker->job->options.backup) {
-		return us_backup_move(worker, parent->fd[US_DST], name);
+		return us_backup_move(worker, parent->fd[US_DST], us_backup_source(parent), name);
 	}
 	return us_mirror_make_way(worker, parent, name, &what);
 }

@@ -74,6 +74,12 @@ static bool is_allowed(struct usync_job *job)
 	return false;
 }
 
+/** The source's directory of FD, or -1: then it has none, or does not tell. */
+static int source_of(const struct sweep *sweep, int fd)
+{
+	return fd == sweep->dir->fd[US_DST] ? us_backup_source(sweep->dir) : -1;
+}
+
 /** Delete NAME in FD, or put it out of the way. @return true when nothing of that name is left. */
 static bool delete_one(struct sweep *sweep, int fd, const char *name, bool is_dir)
 {
@@ -86,7 +92,7 @@ static bool delete_one(struct sweep *sweep, int fd, const char *name, bool is_di
 		return false;
 	}
 	if (!options->dry_run) {
-		ret = options->backup && !is_dir ? us_backup_move(worker, fd, name)
+		ret = options->backup && !is_dir ? us_backup_move(worker, fd, source_of(sweep, fd), name)
 		                                 : us_unlinkat(fd, name, is_dir ? AT_REMOVEDIR : 0);
 	}
 	if (ret < 0 && ret != -ENOENT) {
@@ -114,34 +120,35 @@ static bool remove_replaced(struct sweep *sweep, int fd, const char *name)
 	return true;
 }
 
-/** True when NAME in DIRFD is one of the NR that are SPARED. */
-static bool is_one_of(const struct us_identity *spared, size_t nr, int dirfd, const char *name)
+/** True when STX is one of the NR that are SPARED; ino 0: none. */
+static bool is_one_of(const struct us_identity *spared, size_t nr, const struct statx *stx)
 {
-	bool looked = false;
-	struct statx stx;
-
 	for (size_t i = 0; i < nr; i++) {
-		if (spared[i].ino == 0) {
-			continue;
-		}
-		if (!looked && us_statx(dirfd, name, AT_SYMLINK_NOFOLLOW, &stx) < 0) {
-			return false;
-		}
-		looked = true;
-		if (us_identity_is(&spared[i], &stx)) {
+		if (spared[i].ino != 0 && us_identity_is(&spared[i], stx)) {
 			return true;
 		}
 	}
 	return false;
 }
 
+bool us_mirror_spares(const struct usync_job *job, const struct statx *stx)
+{
+	if (!S_ISDIR(stx->stx_mode)) {
+		return is_one_of(job->own_files, us_array_size(job->own_files), stx);
+	}
+	return is_one_of(job->spared, us_array_size(job->spared), stx) ||
+	       is_one_of(job->src_roots, job->nr_src_roots, stx);
+}
+
 /** True for what this job uses for other things. */
 static bool is_spared(const struct usync_job *job, int dirfd, const char *name, bool is_dir)
 {
-	if (is_dir) {
-		return is_one_of(job->spared, us_array_size(job->spared), dirfd, name);
+	struct statx stx;
+
+	if (!is_dir && job->own_files[0].ino == 0) {
+		return false; /* It need not be looked at. */
 	}
-	return is_one_of(job->own_files, us_array_size(job->own_files), dirfd, name);
+	return us_statx(dirfd, name, AT_SYMLINK_NOFOLLOW, &stx) == 0 && us_mirror_spares(job, &stx);
 }
 
 int us_mirror_spare(struct usync_job *job, int fd)

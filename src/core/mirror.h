@@ -9,8 +9,10 @@
 #ifndef US_CORE_MIRROR_H
 #define US_CORE_MIRROR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+struct statx;
 struct us_dir;
 struct us_worker;
 struct usync_job;
@@ -22,6 +24,9 @@ struct usync_job;
  * @return 0 or a negative errno.
  */
 int us_mirror_spare(struct usync_job *job, int fd);
+
+/** True when what STX tells of is in use: such a file, or a directory of the job's options, or a source. */
+bool us_mirror_spares(const struct usync_job *job, const struct statx *stx);
 
 /** Delete what is in the destination of DIR, which is pinned, and not in its source. */
 void us_mirror_dir(struct us_worker *worker, struct us_dir *dir);

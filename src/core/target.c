@@ -11,6 +11,7 @@
 #include "core/target.h"
 
 #include "base/us.h"
+#include "core/backup.h"
 #include "core/dir.h"
 #include "core/extra_dirs.h"
 #include "core/feed.h"
@@ -357,6 +358,7 @@ static int push_sources(struct usync_job *job, const struct source *sources)
 		const struct source *source = &sources[i];
 		struct us_task task = {.kind = US_TASK_DIR};
 
+		us_backup_meet(job, job->root, source->name);
 		if (source->error < 0) {
 			us_count(&worker->counts.found, 1);
 			us_report_failed(worker, &(struct us_place){job->root, source->path, US_SRC},

@@ -356,6 +356,110 @@ make_twins() {
 	done
 }
 
+# both_in FILE FILE TEXT TEXT: one is in the one, the other in the other.
+both_in() {
+	[[ "$(cat "$1")" == "$3" && "$(cat "$2")" == "$4" || "$(cat "$1")" == "$4" && "$(cat "$2")" == "$3" ]]
+}
+
+@test "--backup: of f and its f~, both replaced, both old ones are kept" {
+	for order in inode name; do
+		make_twins $order
+		printf older-twin >dst/f~
+		printf gone-twin-older >dst/d/gone~
+		run -0 us -b --delete --order=$order src dst
+		diff -r --exclude='*~~' --exclude='*~~~' src dst
+		both_in dst/f~~ dst/f~~~ older older-twin
+		both_in dst/d/gone~~ dst/d/gone~~~ gone gone-twin-older
+	done
+	# Also where all of the one kind come long before the other.
+	rm -rf src dst
+	mkdir src dst
+	for i in {1..700}; do printf 'new' >src/f$i; done
+	for i in {1..700}; do printf 'new twin' >src/f$i~; done
+	for i in {1..700}; do
+		printf 'old %s\n' $i >dst/f$i
+		printf 'old twin %s\n' $i >dst/f$i~
+	done
+	run -0 us -b --order=inode src dst
+	diff -r --exclude='*~~' src dst
+	[ "$(cat dst/*~~ | grep -c '^old [0-9]*$')" -eq 700 ]
+	[ "$(cat dst/*~~ | grep -c '^old twin [0-9]*$')" -eq 700 ]
+	# And where they are sources of their own.
+	for depth in 1 8; do
+		rm -rf src dst
+		mkdir src dst
+		printf new >src/f
+		printf 'new twin' >src/f~
+		printf older >dst/f
+		printf 'older twin' >dst/f~
+		run -0 us -b -q $depth src/f src/f~ dst
+		[ "$(cat dst/f dst/f~)" = 'newnew twin' ]
+		both_in dst/f~~ dst/f~~~ older 'older twin'
+	done
+}
+
+@test "--backup: a directory that has the backup's name stays, and the backup gets another" {
+	mkdir -p src/g~ dst/f~ dst/g~
+	printf new >src/f
+	printf new >src/g
+	printf x >src/g~/x
+	printf older >dst/f
+	printf older >dst/g
+	printf y >dst/f~/y
+	for options in '' --delete; do
+		# shellcheck disable=SC2086
+		run -0 us -b $options src dst
+		[ "$(cat dst/f dst/g dst/f~~ dst/g~~ dst/g~/x)" = newnewolderolderx ]
+	done
+	[ "$(cat dst/f~/y~)" = y ]
+}
+
+@test "--backup: what has its backup's name already goes all the same" {
+	mkdir -p src/dir dst
+	printf x >src/dir/x
+	printf gone >dst/gone
+	ln dst/gone dst/gone~
+	printf old >dst/dir
+	ln dst/dir dst/dir~
+	run -0 us -b --delete src dst
+	[ "$(summary deleted)" -eq 1 ]
+	[ "$(cat dst/dir/x dst/dir~ dst/gone~)" = xoldgone ]
+	[ ! -e dst/gone ]
+	run -0 us -b --delete src dst
+	[ -z "$(summary deleted)" ]
+}
+
+@test "--backup does not take the place of what the run itself writes" {
+	mkdir src
+	printf new >src/f
+	for own in --resume --log-file --checksum-file; do
+		rm -rf dst
+		mkdir dst
+		printf older >dst/f
+		run -0 us -b $own=dst/f~ src dst
+		[ "$(cat dst/f dst/f~~)" = newolder ]
+		[ -s dst/f~ ]
+		[ "$(head -c 5 dst/f~)" != older ]
+	done
+}
+
+@test "--delete: a source that lies in the destination stays" {
+	mkdir -p dst/old/src dst/old/gone dst/d/inner other/d
+	printf x >dst/old/src/x
+	printf y >dst/old/gone/y
+	run -0 us --delete dst/old/src dst
+	[ "$(cat dst/x dst/old/src/x)" = xx ]
+	[ ! -e dst/old/gone ]
+	[ ! -e dst/d ]
+	run -0 us --delete dst/old/src dst
+	[ -z "$(summary deleted)" ]
+	# By another source's directory.
+	mkdir -p dst/d/inner
+	printf z >dst/d/inner/z
+	run -0 us --delete dst/d/inner other/d dst
+	[ "$(cat dst/inner/z dst/d/inner/z)" = zz ]
+}
+
 @test "a dry run touches nothing and says what the real one does" {
 	delete_trees
 	printf same >src/same

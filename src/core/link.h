@@ -62,8 +62,8 @@ struct us_link_ops {
 	bool (*end)(struct us_worker *worker);
 
 	/**
-	 * True when nothing new is to be begun before move: what there is to tell of what was begun takes too much room.
-	 * What fails at once neither fills the window nor waits for anything.
+	 * True when nothing new is to be begun before move: what there is to tell of what was begun takes too much
+	 * room. What fails at once neither fills the window nor waits for anything.
 	 */
 	bool (*holds)(const struct us_worker *worker);
 

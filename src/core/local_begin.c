@@ -158,6 +158,12 @@ static enum us_file_kind kind_of(mode_t mode)
 	}
 }
 
+/** False for what a process has open and no file system has: links in /proc lead to that. */
+static bool has_type(mode_t mode)
+{
+	return S_ISREG(mode) || S_ISLNK(mode) || S_ISCHR(mode) || S_ISBLK(mode) || S_ISFIFO(mode) || S_ISSOCK(mode);
+}
+
 /** True when the size of a regular file leaves it out. */
 static bool is_left_out(const struct us_worker *worker, const struct us_file *file)
 {
@@ -185,6 +191,10 @@ static void after_stat(struct us_op *op, void *context)
 	}
 	if (S_ISDIR(file->stx.stx_mode)) {
 		us_local_lose(worker, file, "copy: it became a directory", 0);
+		return;
+	}
+	if (!has_type(file->stx.stx_mode)) {
+		us_local_lose(worker, file, "copy: it is no file of any type", 0);
 		return;
 	}
 	file->kind = kind_of(file->stx.stx_mode);

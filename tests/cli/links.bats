@@ -152,3 +152,26 @@ link_tree() {
 	[ "$(find dst -type l | sort | tr '\n' ' ')" = 'dst/a/b/inside dst/a/inside ' ]
 	[ "$(summary skipped)" = 3 ]
 }
+
+@test "what a followed link leads to and is no file of any type is told, and not made as one" {
+	local pid fd i found=
+	mkdir src
+	printf x >src/f
+	tail -f src/f >/dev/null 3>&- &
+	pid=$!
+	for ((i = 0; i < 200; i++)); do
+		for fd in /proc/$pid/fd/*; do
+			[[ $(readlink "$fd") != anon_inode:* ]] || found=$fd
+		done
+		[ -z "$found" ] || break
+		sleep 0.02
+	done
+	ln -s "${found:-/proc}" src/odd
+	[ -z "$found" ] || run --separate-stderr us -L src dst
+	kill $pid
+	wait $pid || true
+	[ -n "$found" ] || skip 'tail has no such thing open here'
+	[ "$status" -eq 23 ]
+	[[ $stderr == *'src/odd: copy: it is no file of any type' ]]
+	[ -e dst/f ] && [ ! -e dst/odd ]
+}

@@ -26,6 +26,7 @@ int us_keep_init(struct us_keep *keep, const struct usync_options *options)
 	keep->chown_uid = options->chown_user ? (int64_t)options->chown_uid : -1;
 	keep->chown_gid = options->chown_group ? (int64_t)options->chown_gid : -1;
 	if (options->chown_user || options->chown_group) {
+		keep->chown_alone = options->ordered && (keep->what & USYNC_KEEP_OWNER) == 0;
 		keep->what |= USYNC_KEEP_OWNER;
 		keep->strictly |= USYNC_KEEP_OWNER;
 	}
@@ -69,22 +70,33 @@ static bool has_group(const struct us_keep *keep, gid_t gid)
 	return false;
 }
 
+/** Whom a copy is to belong to whose source belongs to SRC, GIVEN being --chown's or -1, and which belongs to NOW. */
+static uint32_t wanted(const struct us_keep *keep, int64_t given, uint32_t src, uint32_t now)
+{
+	if (given >= 0) {
+		return (uint32_t)given;
+	}
+	return keep->chown_alone ? now : src;
+}
+
 struct us_owner_change us_keep_owner(const struct us_keep *keep, const struct statx *src, uint32_t uid,
                                      uint32_t gid)
 {
 	struct us_owner_change change = {.uid = (uid_t)-1, .gid = (gid_t)-1};
+	uint32_t to_uid = wanted(keep, keep->chown_uid, src->stx_uid, uid);
+	uint32_t to_gid = wanted(keep, keep->chown_gid, src->stx_gid, gid);
 
 	if ((keep->what & USYNC_KEEP_OWNER) == 0) {
 		return change;
 	}
-	if (src->stx_uid != uid) {
-		change.uid = keep->any_owner ? src->stx_uid : (uid_t)-1;
+	if (to_uid != uid) {
+		change.uid = keep->any_owner ? to_uid : (uid_t)-1;
 		change.lacks |= !keep->any_owner;
 	}
-	if (src->stx_gid != gid) {
-		bool may = keep->any_owner || (uid == keep->uid && has_group(keep, src->stx_gid));
+	if (to_gid != gid) {
+		bool may = keep->any_owner || (uid == keep->uid && has_group(keep, to_gid));
 
-		change.gid = may ? src->stx_gid : (gid_t)-1;
+		change.gid = may ? to_gid : (gid_t)-1;
 		change.lacks |= !may;
 	}
 	return change;

@@ -36,6 +36,7 @@ struct us_keep {
 	struct us_modespec chmod; /**< What modes are changed by. */
 	int64_t chown_uid;        /**< Whom all is given to, or -1. */
 	int64_t chown_gid;
+	bool chown_alone;         /**< No other owner is set: what the source's are is another machine's word. */
 };
 
 /** What is to become of an owner: -1 leaves it. */

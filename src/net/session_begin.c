@@ -162,9 +162,12 @@ static void take_keep(struct us_session *session, uint32_t keep, bool strictly)
 	if ((keep & USYNC_KEEP_OWNER) != 0 && !session->trusts && geteuid() == 0) {
 		options->keep =
 			(keep & ~(uint32_t)USYNC_KEEP_OWNER) | (keep == USYNC_KEEP_OWNER ? USYNC_KEEP_NONE : 0u);
-		us_report_warning(session->job, session->job->destination,
-		                  "owners are not taken over from another machine, "
-		                  "unless the receiver has -a or --trust-peer-metadata", 0);
+		/* Those of --chown are this user's own word. */
+		if (!options->ordered || !(options->chown_user || options->chown_group)) {
+			us_report_warning(session->job, session->job->destination,
+			                  "owners are not taken over from another machine, "
+			                  "unless the receiver has -a or --trust-peer-metadata", 0);
+		}
 	}
 	options->keep_strictly = strictly && session->trusts ? (uint32_t)USYNC_KEEP_OWNER : 0u;
 }

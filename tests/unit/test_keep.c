@@ -346,6 +346,34 @@ static void test_changes_set_id(void **state)
 	check_changes(&keep, &src, &dst, USYNC_CHANGE_USER, false);
 }
 
+/** Where the source is another machine's, what --chown names is set whatever that says, and without -a no more. */
+static void test_chown_alone(void **state)
+{
+	struct usync_options options = USYNC_OPTIONS_INIT;
+	const struct statx src = entry(S_IFREG | 0644, 1, 2);
+	struct us_owner_change change;
+	struct us_keep keep;
+
+	(void)state;
+	options.keep = USYNC_KEEP_DEFAULT;
+	options.ordered = true;
+	options.chown_group = true;
+	options.chown_gid = 7;
+	for (unsigned int i = 0; i < 2; i++) {
+		bool owners = i == 1;
+
+		options.keep |= owners ? USYNC_KEEP_OWNER : 0u;
+		assert_int_equal(us_keep_init(&keep, &options), 0);
+		keep.any_owner = true;
+		change = us_keep_owner(&keep, &src, 3, 4);
+		assert_int_equal(change.uid, owners ? 1u : (uid_t)-1);
+		assert_int_equal(change.gid, 7);
+		change = us_keep_owner(&keep, &src, 3, 7);
+		assert_int_equal(change.gid, (gid_t)-1);
+		us_keep_fini(&keep);
+	}
+}
+
 /** A symbolic link has no mode of its own; its owner and times are kept like others'. */
 static void test_changes_link(void **state)
 {
@@ -368,7 +396,7 @@ int main(void)
 		cmocka_unit_test(test_owner),          cmocka_unit_test(test_mode),
 		cmocka_unit_test(test_same_time),      cmocka_unit_test(test_changes),
 		cmocka_unit_test(test_changes_window), cmocka_unit_test(test_changes_set_id),
-		cmocka_unit_test(test_changes_link),
+		cmocka_unit_test(test_changes_link),   cmocka_unit_test(test_chown_alone),
 	};
 
 	return cmocka_run_group_tests_name("core/keep", tests, NULL, NULL);

@@ -307,6 +307,19 @@ failed_there() {
 	[[ $stderr == *"server: the program that reaches it can't be started: No such file or directory: '/nonexistent/ssh'"* ]]
 }
 
+@test '--chown of what comes from there: what it names is set, and without -a no other owner' {
+	need_root
+	chown -R 555:666 src
+	run -0 --separate-stderr us_ssh --chown=12:34 "server:$T/src" back
+	[ -z "$stderr" ]
+	[ "$(find back -printf '%U:%G\n' | sort -u)" = 12:34 ]
+	run -0 --separate-stderr us_ssh --chown=:777 "server:$T/src" group
+	[ -z "$stderr" ]
+	[ "$(find group -printf '%U:%G\n' | sort -u)" = "$(id -u):777" ]
+	run -0 --separate-stderr us_ssh -a --chown=:777 "server:$T/src" all
+	[ "$(find all -printf '%U:%G\n' | sort -u)" = 555:777 ]
+}
+
 @test 'operands that can not be' {
 	local operands
 	while read -r operands; do

@@ -62,7 +62,8 @@ static void let_go(struct us_worker *worker, struct us_file *file)
 
 uint64_t us_dry_bytes(const struct usync_job *job, const struct statx *stx)
 {
-	if (job->options.sparse == USYNC_SPARSE_NEVER || (stx->stx_attributes & STATX_ATTR_COMPRESSED) != 0) {
+	if (job->options.sparse == USYNC_SPARSE_NEVER || (stx->stx_attributes & STATX_ATTR_COMPRESSED) != 0 ||
+	    (stx->stx_mask & STATX_BLOCKS) == 0) {
 		return stx->stx_size;
 	}
 	return us_min(stx->stx_size, stx->stx_blocks * 512);

@@ -31,7 +31,7 @@ void us_meta_of(const struct statx *stx, struct us_wire_meta *meta)
 void us_meta_to(const struct us_wire_meta *meta, struct statx *stx)
 {
 	*stx = (struct statx){
-		.stx_mask = STATX_BASIC_STATS,
+		.stx_mask = STATX_BASIC_STATS & ~(uint32_t)STATX_BLOCKS, /* They are not told. */
 		.stx_mode = (uint16_t)meta->mode,
 		.stx_uid = meta->uid,
 		.stx_gid = meta->gid,

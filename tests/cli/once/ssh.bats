@@ -155,6 +155,16 @@ us_ssh() {
 	[ ! -e dry ]
 }
 
+@test 'a dry run says how many bytes there are to copy, whichever way they go' {
+	local bytes
+	bytes=$(cat src/*/* | wc -c)
+	run -0 us_ssh -n src "server:$T/dry"
+	[ "$(summary bytes)" -eq "$bytes" ]
+	run -0 us_ssh -n "server:$T/src" dry
+	[ "$(summary bytes)" -eq "$bytes" ]
+	[ ! -e dry ]
+}
+
 @test 'what fails there is told here, with the exit status' {
 	need_user
 	mkdir open closed

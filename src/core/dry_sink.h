@@ -16,8 +16,8 @@ struct usync_job;
 extern const struct us_sink_ops us_dry_sink;
 
 /**
- * Bytes of contents that a copy of a file like STX would write: holes are not, where they are kept and this side knows of
- * them.
+ * Bytes of contents that a copy of a file like STX would write: holes are not, where they are kept and this side knows
+ * of them.
  */
 uint64_t us_dry_bytes(const struct usync_job *job, const struct statx *stx);
 

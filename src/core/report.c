@@ -216,6 +216,11 @@ void us_report_failed(struct us_worker *worker, const struct us_place *place, co
 	us_report_attribute(worker, place, what, error, true, true);
 }
 
+void us_report_failed_there(struct usync_job *job)
+{
+	count_error(job);
+}
+
 void us_report_vanished(struct us_worker *worker, const struct us_place *place)
 {
 	us_count(&worker->counts.vanished, 1);

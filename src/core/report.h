@@ -31,6 +31,9 @@ struct us_place {
  */
 void us_report_failed(struct us_worker *worker, const struct us_place *place, const char *what, int error);
 
+/** An entry failed at the other side of a link, which reports that itself: one more towards max_errors. */
+void us_report_failed_there(struct usync_job *job);
+
 /** An entry of the source was gone when its turn came. */
 void us_report_vanished(struct us_worker *worker, const struct us_place *place);
 

@@ -142,6 +142,9 @@ void us_net_dirs_give_up(struct us_session *session, struct us_worker *worker)
 /** Answer that the directory ID is STATE now. */
 static void reply(struct us_net *net, uint64_t id, enum us_wire_dir_state state)
 {
+	if (state == US_DIR_FAILED) {
+		(void)us_net_events_tell(net); /* Why: the sender may stop at the answer. */
+	}
 	us_net_put(net, &(struct us_record){.type = US_REPLY_DIR, .id = id, .state = state});
 }
 

@@ -175,6 +175,7 @@ bool us_net_sink_dir(struct us_net *net, const struct us_record *record)
 		}
 		opening->state = 0;
 		if (record->state == US_DIR_FAILED) {
+			us_report_failed_there(worker->job);
 			atomic_fetch_sub(&opening->dir->parent->net_children, 1); /* It has no end. */
 			us_worker_dir_failed(worker, opening);
 		} else {
@@ -719,6 +720,9 @@ bool us_net_sink_done(struct us_net *net, struct us_file *file, const struct us_
 		return false;
 	}
 	net->worker->activity++;
+	if (record->state == US_RESULT_FAILED) {
+		us_report_failed_there(net->worker->job);
+	}
 	if (!file->is_waiting || file->dst_state == US_SEND_RANGING) {
 		us_net_sent_of(net, file)->has_failed = true;
 		us_net_ranges_stop(net, file);

@@ -739,6 +739,9 @@ static void net_close(struct us_worker *worker, struct us_file *file)
 	};
 	bool failed = record.state == US_RESULT_FAILED || record.state == US_RESULT_GIVEN_UP;
 
+	if (record.state == US_RESULT_FAILED) {
+		(void)us_net_events_tell(net); /* Why: the sender may stop at the receipt. */
+	}
 	us_net_put(net, &record);
 	drop_xattrs(net, file);
 	if (token->number > 0) {

@@ -251,6 +251,25 @@ failed_there() {
 	[[ $stderr == *'the other side stopped: 4 entries failed, and no more are allowed' ]]
 }
 
+@test '--max-errors counts what fails on both sides, whichever way it goes' {
+	local way
+	need_user
+	chmod 0 src/dir-1/file-[012]
+	mkdir open
+	chmod 777 open
+	for way in there back; do
+		as_user mkdir -p open/$way/dir-2/file-{0,1,2}
+		set -- src "server:$T/open/$way"
+		[ $way = there ] || set -- "server:$T/src" open/$way
+		run -23 --separate-stderr user_ssh --max-errors=7 "$@"
+		run -1 --separate-stderr user_ssh --max-errors=6 "$@"
+		[ "$(grep -c 'open: Permission denied' <<<"$stderr")" -eq 3 ]
+		[ "$(grep -c 'replace: Is a directory' <<<"$stderr")" -eq 3 ]
+		[[ $stderr == *'6 entries failed, and no more are allowed' ]]
+		[ "$(wc -l <<<"$stderr")" -eq 7 ]
+	done
+}
+
 @test 'however much fails at the other end, all of it is told like any other' {
 	local name dir=src/dir-0 i
 	need_user

@@ -29,6 +29,11 @@ static void dry_open_dir(struct us_worker *worker, struct us_dir_open *opening)
 	if (parent >= 0) {
 		fd = us_openat(parent, us_dir_name(dir, US_DST), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	}
+	if (fd == -ENOENT && worker->job->options.existing) {
+		us_count(&worker->counts.skipped, 1);
+		us_worker_dir_failed(worker, opening);
+		return;
+	}
 	if ((fd == -ENOTDIR || fd == -ELOOP) && worker->job->options.remove) {
 		fd = -ENOENT; /* What stands there would go. */
 	}

@@ -52,6 +52,49 @@ static void fail(struct us_worker *worker, struct us_dir_open *opening, const ch
 	us_worker_dir_failed(worker, opening);
 }
 
+/** The permission bits to make a directory with. */
+static mode_t make_mode(const struct us_worker *worker, const struct us_dir *dir)
+{
+	const struct us_keep *keep = &worker->job->keep;
+	const struct statx *stx = &dir->source->stx;
+
+	if ((keep->what & USYNC_KEEP_OWNER) != 0 || dir->source->xattrs != NULL || dir->parent->dst_acl) {
+		return 0700; /* The rest is for whom it will belong to. */
+	}
+	if ((keep->what & USYNC_KEEP_MODE) == 0) {
+		return us_keep_plain_mode(stx, worker->user_umask) | 0700;
+	}
+	return (stx->stx_mode & 0777) | 0700;
+}
+
+/** Make it. */
+static void make(struct us_worker *worker, struct us_dir_open *opening)
+{
+	struct us_dir *dir = opening->dir;
+
+	opening->op = (struct us_op){
+		.kind = US_OP_MKDIRAT,
+		.fd = dir->parent->fd[US_DST],
+		.path = us_dir_name(dir, US_DST),
+		.mode = make_mode(worker, dir),
+	};
+	start(worker, opening, MAKING);
+}
+
+/** Open it. */
+static void open_made(struct us_worker *worker, struct us_dir_open *opening)
+{
+	struct us_dir *dir = opening->dir;
+
+	opening->op = (struct us_op){
+		.kind = US_OP_OPENAT,
+		.fd = dir->parent->fd[US_DST],
+		.path = us_dir_name(dir, US_DST),
+		.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+	};
+	start(worker, opening, OPENING);
+}
+
 /** It was made, or was there, or neither. */
 static void after_mkdir(struct us_worker *worker, struct us_dir_open *opening)
 {
@@ -65,13 +108,7 @@ static void after_mkdir(struct us_worker *worker, struct us_dir_open *opening)
 		return;
 	}
 	dir->dst_new = opening->op.res == 0;
-	opening->op = (struct us_op){
-		.kind = US_OP_OPENAT,
-		.fd = dir->parent->fd[US_DST],
-		.path = us_dir_name(dir, US_DST),
-		.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
-	};
-	start(worker, opening, OPENING);
+	open_made(worker, opening);
 }
 
 /** Something else has its name: delete it, as the user wants it.  @return 0 or a negative errno. */
@@ -99,10 +136,15 @@ static void after_open(struct us_worker *worker, struct us_dir_open *opening)
 		int ret = make_way(worker, opening);
 
 		if (ret == 0) {
-			us_local_open_dst(worker, opening);
+			make(worker, opening);
 			return;
 		}
 		opening->op.res = ret;
+	}
+	if (opening->op.res == -ENOENT && worker->job->options.existing) {
+		us_count(&worker->counts.skipped, 1);
+		us_worker_dir_failed(worker, opening);
+		return;
 	}
 	if (opening->op.res < 0) {
 		fail(worker, opening, is_other ? "make directory" : "open directory", opening->op.res);
@@ -206,32 +248,13 @@ static void step(struct us_op *op, void *context)
 	}
 }
 
-/** The permission bits to make a directory with. */
-static mode_t make_mode(const struct us_worker *worker, const struct us_dir *dir)
-{
-	const struct us_keep *keep = &worker->job->keep;
-	const struct statx *stx = &dir->source->stx;
-
-	if ((keep->what & USYNC_KEEP_OWNER) != 0 || dir->source->xattrs != NULL || dir->parent->dst_acl) {
-		return 0700; /* The rest is for whom it will belong to. */
-	}
-	if ((keep->what & USYNC_KEEP_MODE) == 0) {
-		return us_keep_plain_mode(stx, worker->user_umask) | 0700;
-	}
-	return (stx->stx_mode & 0777) | 0700;
-}
-
 void us_local_open_dst(struct us_worker *worker, struct us_dir_open *opening)
 {
-	struct us_dir *dir = opening->dir;
-
-	opening->op = (struct us_op){
-		.kind = US_OP_MKDIRAT,
-		.fd = dir->parent->fd[US_DST],
-		.path = us_dir_name(dir, US_DST),
-		.mode = make_mode(worker, dir),
-	};
-	start(worker, opening, MAKING);
+	if (worker->job->options.existing) {
+		open_made(worker, opening); /* Or it is left out. */
+	} else {
+		make(worker, opening);
+	}
 }
 
 uint32_t us_local_dir_changes(struct us_worker *worker, struct us_dir *dir, const struct statx *now)

@@ -22,6 +22,7 @@
 #include "core/policy.h"
 #include "core/report.h"
 #include "core/sink.h"
+#include "core/tempname.h"
 #include "core/worker.h"
 #include "core/xattrs.h"
 #include "sys/call.h"
@@ -292,13 +293,25 @@ static bool has_twin(struct us_worker *worker, struct us_dir *dir, const struct 
 	return us_fold_is_pair(name, other) && us_fold_is_one(worker, dir, name, other);
 }
 
+/** True when NAME is one of this run's temporary files, which --temp-dir may have in the source. */
+static bool is_own(const struct usync_job *job, const char *name)
+{
+	uint64_t run;
+
+	return job->temp_fd >= 0 && us_tempname_parse(name, &run) && run == job->run_id;
+}
+
 /** Add one entry to the listing or the children, unless it is left out. */
 static int add_entry(struct us_worker *worker, struct us_dir *dir, struct us_listing *listing,
                      struct children *children, struct us_entry_path *path, size_t prefix,
                      const struct us_dent *dent)
 {
-	unsigned char type = resolve_type(worker->job, dir, dent);
+	unsigned char type;
 
+	if (is_own(worker->job, dent->name)) {
+		return 0;
+	}
+	type = resolve_type(worker->job, dir, dent);
 	if (path->text != NULL) {
 		const char *name = us_entry_path_set(path, prefix, dent->name);
 

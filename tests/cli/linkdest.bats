@@ -147,6 +147,23 @@ change() {
 	[ ! -e dst/extra ]
 }
 
+@test "--temp-dir in the source: what the run itself has there is no part of it" {
+	local d n
+	for d in {1..40}; do
+		mkdir -p src/$d dst/$d
+		for n in {1..20}; do
+			echo new >src/$d/$n
+			echo older >dst/$d/$n
+		done
+	done
+	mkdir -p src/40/T
+	echo mine >src/40/T/f
+	for n in {1..5}; do
+		run -0 us -a -I --temp-dir=../src/40/T src dst
+		diff -r src dst
+	done
+}
+
 @test "--temp-dir: what replaces a file is written there, and nothing is left" {
 	need_fault
 	mkdir -p src dst tmp

@@ -84,6 +84,30 @@ as_rsync() {
 	as_rsync --existing
 }
 
+@test "as rsync: --existing makes no directories, but in the place of something else" {
+	local dry
+	mkdir -p src/new/deep src/old src/was-file dst/old
+	echo 1 >src/new/deep/f
+	echo 2 >src/old/f
+	echo 3 >src/old/g
+	echo 4 >src/was-file/f
+	echo older >dst/old/f
+	echo file >dst/was-file
+	cp -a dst theirs
+	cp -a dst before
+	run -0 us -n -a -i --quiet --existing --delete src dst
+	dry=$(sort <<<"$output")
+	treecmp before dst
+	run -0 us -a -i --quiet --existing --delete src dst
+	[ "$(sort <<<"$output")" = "$dry" ]
+	rsync -a --existing --delete src/ theirs/
+	diff -r theirs dst
+	[ ! -e dst/new ]
+	[ -d dst/was-file ]
+	run -0 us -a -i --quiet --existing --delete src dst
+	[ -z "$output" ]
+}
+
 @test "as rsync: --ignore-existing" {
 	as_rsync --ignore-existing
 }

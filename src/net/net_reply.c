@@ -67,8 +67,11 @@ void us_net_take_replies(struct us_net *net, const struct us_in_frame *frame)
 	struct us_record record;
 	int ret;
 
-	while (!net->failed && !us_job_stopping(net->session->job) && (ret = us_record_next(&cursor, &record)) != 0) {
-		if (ret < 0 || !take_reply(net, &record)) {
+	while (!net->failed && (ret = us_record_next(&cursor, &record)) != 0) {
+		/* What failed there before this side stopped is told all the same. */
+		bool takes = ret > 0 && (record.type == US_REPLY_EVENT || !us_job_stopping(net->session->job));
+
+		if (ret < 0 || (takes && !take_reply(net, &record))) {
 			us_net_fail(net, "receive", ret < 0 ? ret : -EPROTO);
 		}
 	}

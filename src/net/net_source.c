@@ -340,7 +340,7 @@ static bool refuse_device(struct us_worker *worker, struct us_file *file)
 	}
 	us_report_failed(worker, &(struct us_place){file->dir, file->dst_name, US_DST},
 	                 "make special file: devices are not taken over from another machine, "
-	                 "unless the receiver has -a or --trust-peer-metadata", 0);
+	                 "unless the receiver keeps owners (-a) or has --trust-peer-metadata", 0);
 	us_worker_lost(worker, file);
 	return true;
 }

@@ -166,7 +166,7 @@ static void take_keep(struct us_session *session, uint32_t keep, bool strictly)
 		if (!options->ordered || !(options->chown_user || options->chown_group)) {
 			us_report_warning(session->job, session->job->destination,
 			                  "owners are not taken over from another machine, "
-			                  "unless the receiver has -a or --trust-peer-metadata", 0);
+			                  "unless the receiver keeps owners (-a) or has --trust-peer-metadata", 0);
 		}
 	}
 	options->keep_strictly = strictly && session->trusts ? (uint32_t)USYNC_KEEP_OWNER : 0u;

@@ -74,14 +74,18 @@ static bool find(const struct us_xattrs *xattrs, const char *name, struct record
 	return false;
 }
 
-/** Add a record. */
+/** Add a record, unless there is one of that name: what is listed twice, or sent so, counts as it came first. */
 static int add(struct us_xattrs **xattrs, const char *name, const char *value, uint32_t length)
 {
+	struct record same;
 	size_t name_size = strlen(name) + 1;
 	size_t old = *xattrs != NULL ? (*xattrs)->size : 0;
 	size_t size = old + name_size + sizeof(length) + length;
 	char *at;
 
+	if (find(*xattrs, name, &same)) {
+		return 0;
+	}
 	if (*xattrs == NULL || size > (*xattrs)->max) {
 		size_t max = size * 2;
 		struct us_xattrs *grown = realloc(*xattrs, sizeof(*grown) + max);
@@ -110,6 +114,7 @@ int us_xattrs_import(const void *data, size_t size, unsigned int kinds, bool use
 {
 	const char *at = data;
 	const char *end = at + size;
+	size_t names = 0;
 	int ret = 0;
 
 	*out = NULL;
@@ -123,8 +128,9 @@ int us_xattrs_import(const void *data, size_t size, unsigned int kinds, bool use
 			break;
 		}
 		memcpy(&length, nul + 1, sizeof(length));
+		names += (size_t)(nul + 1 - name);
 		at = nul + 1 + sizeof(length);
-		if (length > XATTR_SIZE_LIMIT || length > (size_t)(end - at)) {
+		if (names > XATTR_SIZE_LIMIT || length > XATTR_SIZE_LIMIT || length > (size_t)(end - at)) {
 			ret = -EBADMSG;
 			break;
 		}

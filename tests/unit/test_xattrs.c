@@ -360,6 +360,60 @@ static void test_errors(void **state)
 	free(want);
 }
 
+/** Write a record of NAME and VALUE as they are sent. @return what is behind it. */
+static char *put_record(char *at, const char *name, const char *value)
+{
+	uint32_t length = (uint32_t)strlen(value);
+
+	memcpy(at, name, strlen(name) + 1);
+	at += strlen(name) + 1;
+	memcpy(at, &length, sizeof(length));
+	memcpy(at + sizeof(length), value, length);
+	return at + sizeof(length) + length;
+}
+
+/** What another machine sends: each name once, no more names than a file can have, and nothing cut short. */
+static void test_import(void **state)
+{
+	static char block[256 << 10];
+	struct us_xattrs *xattrs;
+	char *end = put_record(block, "user.a", "first");
+	char name[256];
+
+	(void)state;
+	end = put_record(end, "user.b", "");
+	end = put_record(end, "user.a", "second");
+	assert_int_equal(us_xattrs_import(block, (size_t)(end - block), ALL, false, &xattrs), 0);
+	assert_true(us_xattrs_equal(xattrs, xattrs, ALL));
+	put(0, xattrs, ALL, true);
+	check(0, "user.a", "first", 5);
+	check(0, "user.b", "", 0);
+	free(xattrs);
+	for (const char *cut = block + 1; cut < end; cut++) {
+		size_t size = (size_t)(cut - block);
+		bool whole = size == 16 || size == 27; /* The first, or the first two. */
+
+		assert_int_equal(us_xattrs_import(block, size, ALL, false, &xattrs), whole ? 0 : -EBADMSG);
+		free(xattrs);
+	}
+	memset(name, 'x', sizeof(name));
+	memcpy(name, "user.", 5);
+	name[255] = '\0';
+	end = block;
+	for (unsigned int i = 0; i < 256; i++) {
+		char number[4];
+
+		snprintf(number, sizeof(number), "%03u", i);
+		memcpy(name + 5, number, 3);
+		end = put_record(end, name, "");
+	}
+	assert_int_equal(us_xattrs_import(block, (size_t)(end - block), ALL, false, &xattrs), 0);
+	free(xattrs);
+	end = put_record(end, "user.a", "");
+	assert_int_equal(us_xattrs_import(block, (size_t)(end - block), ALL, false, &xattrs), -EBADMSG);
+	assert_null(xattrs);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -373,6 +427,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_foreign, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_link, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_import, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("core/xattrs", tests, NULL, NULL);

@@ -22,6 +22,8 @@
 /** Slots to begin with. */
 #define SLOTS_FIRST 64u
 
+#define NR_NAME_LOCKS 64u
+
 /** What has a name that no backup may take. */
 enum holder {
 	SOURCE, /**< An entry of the source that has a backup's name. */
@@ -30,7 +32,8 @@ enum holder {
 
 /** Sums of such names.  Two that are the same cost a backup a longer name. */
 struct us_backups {
-	pthread_mutex_t lock; /**< Also held while a backup gets its name. */
+	pthread_mutex_t names[NR_NAME_LOCKS]; /**< Held while a name in a directory is given or met: one for several. */
+	pthread_mutex_t lock; /**< Of what follows. */
 	uint64_t *slots;      /**< 0: empty. */
 	size_t nr_slots;      /**< A power of two. */
 	size_t nr;
@@ -43,6 +46,9 @@ struct us_backups *us_backups_new(void)
 
 	if (backups != NULL) {
 		pthread_mutex_init(&backups->lock, NULL);
+		for (unsigned int i = 0; i < NR_NAME_LOCKS; i++) {
+			pthread_mutex_init(&backups->names[i], NULL);
+		}
 	}
 	return backups;
 }
@@ -50,6 +56,9 @@ struct us_backups *us_backups_new(void)
 void us_backups_free(struct us_backups *backups)
 {
 	if (backups != NULL) {
+		for (unsigned int i = 0; i < NR_NAME_LOCKS; i++) {
+			pthread_mutex_destroy(&backups->names[i]);
+		}
 		pthread_mutex_destroy(&backups->lock);
 		free(backups->slots);
 	}
@@ -98,10 +107,21 @@ static uint64_t sum_of(const struct statx *stx, const char *name, enum holder ho
 	return holder == SOURCE ? sum | 1 : (sum & ~UINT64_C(1)) | 2;
 }
 
-/** True when HOLDER has NAME in the directory of STX, as far as is remembered. */
-static bool has(const struct us_backups *backups, const struct statx *stx, const char *name, enum holder holder)
+/** The lock of the names in the directory of STX. */
+static pthread_mutex_t *names_of(struct us_backups *backups, const struct statx *stx)
 {
-	return backups->nr > 0 && *find(backups, sum_of(stx, name, holder)) != 0;
+	return &backups->names[stx->stx_ino % NR_NAME_LOCKS];
+}
+
+/** True when HOLDER has NAME in the directory of STX, as far as is remembered. */
+static bool has(struct us_backups *backups, const struct statx *stx, const char *name, enum holder holder)
+{
+	bool found;
+
+	pthread_mutex_lock(&backups->lock);
+	found = backups->nr > 0 && *find(backups, sum_of(stx, name, holder)) != 0;
+	pthread_mutex_unlock(&backups->lock);
+	return found;
 }
 
 bool us_backup_is_one(const struct usync_job *job, const char *name)
@@ -112,36 +132,43 @@ bool us_backup_is_one(const struct usync_job *job, const char *name)
 	return length > suffix && strcmp(name + length - suffix, job->suffix) == 0;
 }
 
-/** Remember that HOLDER has NAME in DIRFD; what could not be is an error from then on. */
-static void remember(struct us_backups *backups, int dirfd, const char *name, enum holder holder)
+/** Remember that HOLDER has NAME in the directory of STX; what could not be is an error from then on. */
+static void remember(struct us_backups *backups, const struct statx *stx, const char *name, enum holder holder)
 {
-	struct statx stx;
-	uint64_t sum;
-	int ret = us_statx(dirfd, "", AT_EMPTY_PATH, &stx);
+	uint64_t sum = sum_of(stx, name, holder);
+	int ret;
 
-	if (ret == 0 && backups->nr >= backups->nr_slots / 2) {
-		ret = grow(backups);
-	}
-	if (ret < 0) {
+	pthread_mutex_lock(&backups->lock);
+	ret = backups->nr >= backups->nr_slots / 2 ? grow(backups) : 0;
+	if (ret == 0) {
+		backups->nr += *find(backups, sum) == 0;
+		*find(backups, sum) = sum;
+	} else {
 		backups->error = ret;
-		return;
 	}
-	sum = sum_of(&stx, name, holder);
-	backups->nr += *find(backups, sum) == 0;
-	*find(backups, sum) = sum;
+	pthread_mutex_unlock(&backups->lock);
 }
 
 void us_backup_meet(struct usync_job *job, const struct us_dir *dir, const char *name)
 {
 	struct us_backups *backups = job->backups;
+	struct statx stx;
+	int ret;
 
 	/* In a new directory there is nothing to keep. */
 	if (backups == NULL || dir->dst_new || dir->fd[US_DST] < 0 || !us_backup_is_one(job, name)) {
 		return;
 	}
-	pthread_mutex_lock(&backups->lock);
-	remember(backups, dir->fd[US_DST], name, SOURCE);
-	pthread_mutex_unlock(&backups->lock);
+	ret = us_statx(dir->fd[US_DST], "", AT_EMPTY_PATH, &stx);
+	if (ret < 0) {
+		pthread_mutex_lock(&backups->lock);
+		backups->error = ret;
+		pthread_mutex_unlock(&backups->lock);
+		return;
+	}
+	pthread_mutex_lock(names_of(backups, &stx));
+	remember(backups, &stx, name, SOURCE);
+	pthread_mutex_unlock(names_of(backups, &stx));
 }
 
 int us_backup_source(const struct us_dir *dir)
@@ -186,19 +213,16 @@ static int is_taken(const struct usync_job *job, int dirfd, const struct statx *
 	return ret == 0 ? is_fixed(job, dirfd, name) : ret;
 }
 
-/** The name of NAME's backup in DIRFD: one that nothing else has. */
-static int choose(const struct usync_job *job, int dirfd, int src_fd, const char *name, char out[NAME_MAX + 1])
+/** The name of NAME's backup in DIRFD, the directory of STX: one that nothing else has. */
+static int choose(const struct usync_job *job, int dirfd, const struct statx *stx, int src_fd, const char *name,
+                  char out[NAME_MAX + 1])
 {
 	size_t suffix = strlen(job->suffix);
 	size_t length = strlen(name);
-	struct statx stx;
-	int ret = job->backups->error;
+	int ret;
 
-	if (ret == 0) {
-		ret = us_statx(dirfd, "", AT_EMPTY_PATH, &stx);
-	}
-	if (ret < 0) {
-		return ret;
+	if (length > NAME_MAX) {
+		return -ENAMETOOLONG; /* On vfat that many characters may be more bytes. */
 	}
 	memcpy(out, name, length + 1);
 	do {
@@ -207,13 +231,13 @@ static int choose(const struct usync_job *job, int dirfd, int src_fd, const char
 		}
 		memcpy(out + length, job->suffix, suffix + 1);
 		length += suffix;
-		ret = is_taken(job, dirfd, &stx, src_fd, out);
+		ret = is_taken(job, dirfd, stx, src_fd, out);
 	} while (ret > 0);
 	return ret;
 }
 
-/** BACKUP in DIRFD is one now.  Another one of this run may want that name only if it has the suffix twice. */
-static void note_made(const struct usync_job *job, int dirfd, char backup[NAME_MAX + 1])
+/** BACKUP in the directory of STX is one now.  Another file's may want that name only if it has the suffix twice. */
+static void note_made(const struct usync_job *job, const struct statx *stx, char backup[NAME_MAX + 1])
 {
 	size_t length = strlen(backup) - strlen(job->suffix);
 	char last = backup[length];
@@ -223,25 +247,44 @@ static void note_made(const struct usync_job *job, int dirfd, char backup[NAME_M
 	twice = us_backup_is_one(job, backup);
 	backup[length] = last;
 	if (twice) {
-		remember(job->backups, dirfd, backup, BACKUP);
+		remember(job->backups, stx, backup, BACKUP);
 	}
+}
+
+/** Why no backup can be made any more, or 0. */
+static int error_of(struct us_backups *backups)
+{
+	int error;
+
+	pthread_mutex_lock(&backups->lock);
+	error = backups->error;
+	pthread_mutex_unlock(&backups->lock);
+	return error;
 }
 
 /** Rename FROM in DIRFD to the name that NAME's backup is to have.  @return 0 or a negative errno. */
 static int give_name(const struct usync_job *job, int dirfd, int src_fd, const char *from, const char *name,
                      char backup[NAME_MAX + 1])
 {
-	int ret;
+	struct us_backups *backups = job->backups;
+	struct statx stx;
+	int ret = error_of(backups);
 
-	pthread_mutex_lock(&job->backups->lock);
-	ret = choose(job, dirfd, src_fd, name, backup);
+	if (ret == 0) {
+		ret = us_statx(dirfd, "", AT_EMPTY_PATH, &stx);
+	}
+	if (ret < 0) {
+		return ret;
+	}
+	pthread_mutex_lock(names_of(backups, &stx));
+	ret = choose(job, dirfd, &stx, src_fd, name, backup);
 	if (ret == 0) {
 		ret = us_renameat(dirfd, from, dirfd, backup);
 	}
 	if (ret == 0) {
-		note_made(job, dirfd, backup);
+		note_made(job, &stx, backup);
 	}
-	pthread_mutex_unlock(&job->backups->lock);
+	pthread_mutex_unlock(names_of(backups, &stx));
 	return ret;
 }
 
@@ -276,14 +319,13 @@ int us_backup_undo(struct us_worker *worker, int dirfd, const char *name, const 
 	struct statx stx;
 	int ret = us_statx(dirfd, "", AT_EMPTY_PATH, &stx);
 
-	pthread_mutex_lock(&backups->lock);
-	if (ret == 0 && has(backups, &stx, backup, SOURCE)) {
-		ret = -EEXIST; /* The source's entry of that name was met since, and may be what is there now. */
+	if (ret < 0) {
+		return ret;
 	}
-	if (ret == 0) {
-		ret = us_renameat(dirfd, backup, dirfd, name);
-	}
-	pthread_mutex_unlock(&backups->lock);
+	pthread_mutex_lock(names_of(backups, &stx));
+	/* The source's entry of that name may have been met since, and be what is there now. */
+	ret = has(backups, &stx, backup, SOURCE) ? -EEXIST : us_renameat(dirfd, backup, dirfd, name);
+	pthread_mutex_unlock(names_of(backups, &stx));
 	return ret;
 }
 

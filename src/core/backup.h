@@ -5,7 +5,7 @@
  *
  * The source may have an entry of that very name, as an editor's `f~` beside `f`: it is asked, and where it is on
  * another machine those are remembered that were met.  A backup that would take the place of one, or of a directory, a
- * file that this run uses or another backup of this run, gets the suffix once more.
+ * file that this run uses or another file's backup of this run, gets the suffix once more.
  */
 #ifndef US_CORE_BACKUP_H
 #define US_CORE_BACKUP_H

@@ -72,6 +72,7 @@ struct us_dir {
 	                              there. */
 	bool is_open;            /**< Holds its descriptors.  Guarded by the cache's lock. */
 	bool opened;             /**< Was open once; the end has something to set. */
+	bool left_out;           /**< By a rule: it is not made, and that is no failure. */
 	bool dst_new;            /**< Made by this job: holds nothing that this job did not make. */
 	bool dst_acl;            /**< New entries take a default ACL, so their mode is not as asked for. */
 	bool is_virtual;         /**< Stands for the destination of several sources: nothing is set on it. */

@@ -30,8 +30,7 @@ static void dry_open_dir(struct us_worker *worker, struct us_dir_open *opening)
 		fd = us_openat(parent, us_dir_name(dir, US_DST), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	}
 	if (fd == -ENOENT && worker->job->options.existing) {
-		us_count(&worker->counts.skipped, 1);
-		us_worker_dir_failed(worker, opening);
+		us_worker_dir_left_out(worker, opening);
 		return;
 	}
 	if ((fd == -ENOTDIR || fd == -ELOOP) && worker->job->options.remove) {

@@ -117,9 +117,14 @@ static int make_way(struct us_worker *worker, struct us_dir_open *opening)
 	struct us_dir *parent = opening->dir->parent;
 	const char *name = us_dir_name(opening->dir, US_DST);
 	const char *what; /* It is no directory. */
+	struct statx stx;
 
 	us_local_admit_owner(parent);
 	if (worker->job->options.backup) {
+		if (us_statx(parent->fd[US_DST], name, AT_SYMLINK_NOFOLLOW, &stx) == 0 &&
+		    us_mirror_spares(worker->job, &stx)) {
+			return -EBUSY;
+		}
 		return us_backup_move(worker, parent->fd[US_DST], us_backup_source(parent), name);
 	}
 	return us_mirror_make_way(worker, parent, name, &what);
@@ -130,6 +135,9 @@ static void after_open(struct us_worker *worker, struct us_dir_open *opening)
 {
 	bool is_other;
 
+	if (opening->op.res == -EACCES && us_local_admit_owner(opening->dir->parent)) {
+		us_call(&opening->op);
+	}
 	us_worker_retry_open(worker, &opening->op);
 	is_other = opening->op.res == -ENOTDIR || opening->op.res == -ELOOP;
 	if (is_other && worker->job->options.remove) {
@@ -142,8 +150,7 @@ static void after_open(struct us_worker *worker, struct us_dir_open *opening)
 		opening->op.res = ret;
 	}
 	if (opening->op.res == -ENOENT && worker->job->options.existing) {
-		us_count(&worker->counts.skipped, 1);
-		us_worker_dir_failed(worker, opening);
+		us_worker_dir_left_out(worker, opening);
 		return;
 	}
 	if (opening->op.res < 0) {
@@ -250,6 +257,7 @@ static void step(struct us_op *op, void *context)
 
 void us_local_open_dst(struct us_worker *worker, struct us_dir_open *opening)
 {
+	us_backup_meet(worker->job, opening->dir->parent, us_dir_name(opening->dir, US_DST));
 	if (worker->job->options.existing) {
 		open_made(worker, opening); /* Or it is left out. */
 	} else {

@@ -498,7 +498,9 @@ int us_mirror_make_way(struct us_worker *worker, struct us_dir *dir, const char 
 	if (ret == 0) {
 		ret = us_statx(dir->fd[US_DST], name, AT_SYMLINK_NOFOLLOW, &stx);
 	}
-	if (ret == 0 && S_ISDIR(stx.stx_mode) && is_beyond(worker->job, dir->fd[US_DST], name)) {
+	if (ret == 0 && us_mirror_spares(worker->job, &stx)) {
+		ret = -EBUSY;
+	} else if (ret == 0 && S_ISDIR(stx.stx_mode) && is_beyond(worker->job, dir->fd[US_DST], name)) {
 		ret = -EBUSY; /* As rmdir(2) says of a mount point. */
 	} else if (ret == 0 && S_ISDIR(stx.stx_mode)) {
 		ret = delete_tree(&sweep, dir->fd[US_DST], name) == 0 ? 0 : -ENOTEMPTY;

@@ -311,6 +311,13 @@ void us_worker_dir_failed(struct us_worker *worker, struct us_dir_open *opening)
 	us_worker_put_dir(worker, dir);
 }
 
+void us_worker_dir_left_out(struct us_worker *worker, struct us_dir_open *opening)
+{
+	us_count(&worker->counts.skipped, 1);
+	opening->dir->left_out = true;
+	us_worker_dir_failed(worker, opening);
+}
+
 void us_worker_put_listing(struct us_worker *worker, struct us_listing *listing)
 {
 	struct us_dir *dir = listing->dir;

@@ -196,6 +196,9 @@ void us_worker_dir_opened(struct us_worker *worker, struct us_dir_open *opening)
 /** OPENING failed and that was reported: the directory and all in it are given up. */
 void us_worker_dir_failed(struct us_worker *worker, struct us_dir_open *opening);
 
+/** The same where a rule leaves it out: it counts as skipped. */
+void us_worker_dir_left_out(struct us_worker *worker, struct us_dir_open *opening);
+
 /** Drop a reference to LISTING. */
 void us_worker_put_listing(struct us_worker *worker, struct us_listing *listing);
 

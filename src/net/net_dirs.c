@@ -368,7 +368,7 @@ static void settle(struct us_worker *worker, struct us_dir *dir, enum state stat
 {
 	struct us_net *net = worker->link;
 	struct us_session *session = net->session;
-	enum us_wire_dir_state told = state == FAILED           ? US_DIR_FAILED
+	enum us_wire_dir_state told = state == FAILED           ? (dir->left_out ? US_DIR_SKIPPED : US_DIR_FAILED)
 	                              : us_net_dirs_is_new(dir) ? US_DIR_NEW
 	                                                        : US_DIR_EXISTS;
 	uint64_t id = dir->net_id;

@@ -146,7 +146,9 @@ bool us_net_events_hold(const struct us_worker *worker)
 {
 	const struct us_net *net = worker->link;
 
-	return atomic_load_explicit(&net->session->events_bytes, memory_order_relaxed) >= WAITING_FULL;
+	/* A job that stops has to come to its end, where the rest is told. */
+	return !us_job_stopping(worker->job) &&
+	       atomic_load_explicit(&net->session->events_bytes, memory_order_relaxed) >= WAITING_FULL;
 }
 
 /** Say how many could not be told. */

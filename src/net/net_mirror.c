@@ -171,10 +171,15 @@ static int collect(struct us_worker *worker, struct us_net_mirror *mirror, char 
 	int ret = us_dents_begin(&worker->dents, mirror->dir->fd[US_DST], mirror->resume);
 
 	while (ret == 0 && length < ASK_BYTES && (ret = us_dents_next(&worker->dents, &dent)) > 0) {
-		memcpy(names + length, dent.name, dent.length + 1u);
-		length += dent.length + 1u;
 		mirror->resume = dent.next;
 		ret = 0;
+		if (dent.length > US_WIRE_NAME_MAX) { /* As on vfat, where 255 are characters. */
+			us_report_failed(worker, &(struct us_place){mirror->dir, dent.name, US_DST},
+			                 "ask the sender for it", -ENAMETOOLONG);
+			continue;
+		}
+		memcpy(names + length, dent.name, dent.length + 1u);
+		length += dent.length + 1u;
 	}
 	mirror->at_end = ret <= 0 && length < ASK_BYTES;
 	return ret < 0 ? ret : (int)length;

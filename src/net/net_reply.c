@@ -9,7 +9,6 @@
 #include "core/worker.h"
 #include "net/session.h"
 
-
 /** The file of a token that the receiver may speak of, or NULL. */
 static struct us_file *file_of(const struct us_net *net, uint32_t token)
 {

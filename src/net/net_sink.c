@@ -174,8 +174,12 @@ bool us_net_sink_dir(struct us_net *net, const struct us_record *record)
 			continue;
 		}
 		opening->state = 0;
-		if (record->state == US_DIR_FAILED) {
-			us_report_failed_there(worker->job);
+		if (record->state == US_DIR_FAILED || record->state == US_DIR_SKIPPED) {
+			if (record->state == US_DIR_FAILED) {
+				us_report_failed_there(worker->job);
+			} else {
+				us_count(&worker->counts.skipped, 1);
+			}
 			atomic_fetch_sub(&opening->dir->parent->net_children, 1); /* It has no end. */
 			us_worker_dir_failed(worker, opening);
 		} else {

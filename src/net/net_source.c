@@ -16,6 +16,7 @@
 #include "base/us.h"
 #include "core/digest.h"
 #include "core/dir.h"
+#include "core/backup.h"
 #include "core/file.h"
 #include "core/job.h"
 #include "core/manifest.h"
@@ -405,6 +406,7 @@ static enum us_net_step begin_file(struct us_net *net, const struct us_record *r
 	if (file->kind == US_FILE_REGULAR) {
 		sum_up(net, file);
 	} else if (file->kind == US_FILE_LINK) {
+		us_backup_meet(worker->job, file->dir, file->dst_name);
 		us_net_fill_empty(worker, file);
 	} else {
 		worker->job->sink->look(worker, file);

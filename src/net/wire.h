@@ -334,6 +334,7 @@ enum us_wire_dir_state {
 	US_DIR_NEW = 1, /**< It was made, and no earlier copy has its like: nothing in it need be asked for. */
 	US_DIR_EXISTS,
 	US_DIR_FAILED,  /**< Nothing in it will be taken; the reason was told. */
+	US_DIR_SKIPPED, /**< Nothing in it will be taken, for a rule leaves it out. */
 	US_DIR_STATES,
 };
 

@@ -342,6 +342,18 @@ make_twins() {
 	printf gone >dst/d/gone
 }
 
+@test "--delete does not replace a source that lies in the destination" {
+	mkdir -p dst/sub
+	echo inside >dst/sub/sub
+	echo other >dst/sub/f
+	for options in --delete '--delete --backup'; do
+		# shellcheck disable=SC2086
+		run -23 us $options dst/sub dst
+		[[ $output == *'dst/sub: '*': Device or resource busy'* ]]
+		[ "$(cat dst/sub/sub dst/sub/f dst/f)" = $'inside\nother\nother' ]
+	done
+}
+
 @test "--backup takes the place of nothing that the source has" {
 	for order in inode name; do
 		make_twins $order

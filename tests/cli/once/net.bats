@@ -308,6 +308,39 @@ no_secret_in_memory() {
 	done
 }
 
+@test '--backup: nor is a further name of a hard link lost' {
+	start_recv dst --secret-file key
+	rm -rf src
+	mkdir src dst
+	echo linked >src/f~
+	ln src/f~ src/g~ # Whichever of them comes second.
+	for n in f g; do
+		head -c 400000 /dev/urandom >src/$n # They come after these.
+		echo older >dst/$n
+	done
+	run -0 us send -a -b -j 1 --bwlimit=1M src "127.0.0.1:$PORT" --secret-file key
+	cmp src/f dst/f
+	cmp src/g dst/g
+	[ "$(cat dst/f~ dst/g~ dst/f~~ dst/g~~)" = $'linked\nlinked\nolder\nolder' ]
+}
+
+@test '--existing: a directory that is left out is no failure' {
+	mkdir -p dst/dir-0
+	start_recv dst --secret-file key
+	run -0 us send -a --existing --max-errors=1 --json src "127.0.0.1:$PORT" --secret-file key
+	[[ ${lines[-1]} == *'"skipped":7,'*'"failed":0,'* ]] # Two directories, and five files of the third.
+	[ "$(find dst | sort | tr '\n' ' ')" = 'dst dst/dir-0 ' ]
+}
+
+@test 'a receiver that stops with very much to tell comes to its end' {
+	mkdir -p dst/dir-0/gone
+	(cd dst/dir-0/gone && seq -f '%0200g' 6000 | xargs touch)
+	URING_SYNC_FAULT=unlinkat:EIO@5000 start_recv dst --secret-file key --max-errors=1 --one-shot
+	run -1 us send -v --delete -j 1 src "127.0.0.1:$PORT" --secret-file key
+	wait_recv
+	[ "$status" -eq 1 ]
+}
+
 @test 'what is listed at the sender is what a local copy lists: directories and deletions, too, in a dry run and a real one' {
 	local option
 	cp -a src here

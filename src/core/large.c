@@ -44,7 +44,6 @@ struct us_large {
 	bool closed;            /**< No more of them: the file is its owner's again. */
 	uint64_t next;
 	uint64_t low;
-	uint64_t told;          /**< What us_headway was told of that. */
 	const char *what;       /**< What failed. */
 	uint64_t *starts;       /**< Of each worker's range, or NONE. */
 
@@ -206,7 +205,6 @@ struct us_large *us_large_new(struct us_worker *worker, struct us_file *file)
 		large->next = file->offset; /* Its sum has what is before that. */
 	}
 	large->low = large->next;
-	large->told = large->low;
 	large->headway = &job->headway;
 	us_mover_init(&large->mover, file, file->digest, job->large.request);
 	return large;
@@ -261,9 +259,8 @@ static void update_low(struct us_large *large)
 	for (unsigned int i = 0; i < large->nr_workers; i++) {
 		low = us_min(low, large->starts[i]);
 	}
+	us_headway_go(large->headway, low - large->low);
 	large->low = low;
-	us_headway_go(large->headway, low - large->told);
-	large->told = low;
 	us_part_wrote(large->file, low);
 }
 
@@ -491,11 +488,11 @@ int us_large_copy(struct us_worker *worker, struct us_file *file, const char **w
 		return ret;
 	}
 	hide_size(large);
-	us_headway_begin(large->headway, file->stx.stx_size, large->told);
+	us_headway_begin(large->headway, file->stx.stx_size, large->low);
 	ask_for_help(worker, large);
 	copy_ranges(worker, large);
 	close_to_others(large);
-	us_headway_end(large->headway, file->stx.stx_size, large->told);
+	us_headway_end(large->headway, file->stx.stx_size, large->low);
 	file->src_error = atomic_load(&large->src_error);
 	ret = file->src_error < 0 ? 0 : atomic_load(&large->error);
 	*what = large->what;

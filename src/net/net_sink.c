@@ -175,13 +175,13 @@ bool us_net_sink_dir(struct us_net *net, const struct us_record *record)
 		}
 		opening->state = 0;
 		if (record->state == US_DIR_FAILED || record->state == US_DIR_SKIPPED) {
-			if (record->state == US_DIR_FAILED) {
-				us_report_failed_there(worker->job);
-			} else {
-				us_count(&worker->counts.skipped, 1);
-			}
 			atomic_fetch_sub(&opening->dir->parent->net_children, 1); /* It has no end. */
-			us_worker_dir_failed(worker, opening);
+			if (record->state == US_DIR_SKIPPED) {
+				us_worker_dir_left_out(worker, opening);
+			} else {
+				us_report_failed_there(worker->job);
+				us_worker_dir_failed(worker, opening);
+			}
 		} else {
 			opening->dir->dst_new = record->state == US_DIR_NEW;
 			us_worker_dir_opened(worker, opening);

@@ -14,9 +14,9 @@
  * that waits for its sender needs none: it gets a copy of its name.
  */
 #include "base/us.h"
+#include "core/backup.h"
 #include "core/digest.h"
 #include "core/dir.h"
-#include "core/backup.h"
 #include "core/file.h"
 #include "core/job.h"
 #include "core/manifest.h"

@@ -79,19 +79,25 @@ static void test_names(void **state)
 	}
 }
 
-/** A sender tells of EVENT, whose TEXTS go with it, at a receiver that was ORDERED to take what it has, or not. */
-static void tell_event(bool is_ordered, const struct us_wire_event *event, const char *texts, size_t size)
+/** A sender begins that has WISHES, at a receiver that was ORDERED to take what it has, or not. */
+static void begin_ordered(bool is_ordered, uint32_t wishes)
 {
-	struct us_wire_start start = {.keep = USYNC_KEEP_DEFAULT};
+	struct us_wire_start start = {.keep = USYNC_KEEP_DEFAULT, .wishes = wishes};
 	struct us_wire_dir root = {.id = 1, .meta.mode = S_IFDIR | 0755};
 
 	ordered = is_ordered;
 	begin(true, 20);
-	ordered = false;
+	ordered = removes = limits = false;
 	hello(US_WIRE_SENDER);
 	add(&start, sizeof(start));
 	record(US_RECORD_DIR, 0, &root, sizeof(root), "", 1);
 	send_frame(US_WIRE_START);
+}
+
+/** It tells of EVENT, whose TEXTS go with it. */
+static void tell_event(bool is_ordered, const struct us_wire_event *event, const char *texts, size_t size)
+{
+	begin_ordered(is_ordered, 0);
 	record(US_RECORD_EVENT, 0, event, sizeof(*event), texts, size);
 	send_frame(US_WIRE_DATA);
 }
@@ -126,17 +132,9 @@ static void test_sender_events(void **state)
 /** A sender begins that wishes for deletions, at a receiver that was ordered to do what is set; of its root it tells all. */
 static void begin_deleting(void)
 {
-	struct us_wire_start start = {.keep = USYNC_KEEP_DEFAULT, .wishes = US_WISH_DELETE};
-	struct us_wire_dir root = {.id = 1, .meta.mode = S_IFDIR | 0755};
 	struct us_wire_names names = {.dir = 1};
 
-	ordered = true;
-	begin(true, 20);
-	ordered = removes = limits = false;
-	hello(US_WIRE_SENDER);
-	add(&start, sizeof(start));
-	record(US_RECORD_DIR, 0, &root, sizeof(root), "", 1);
-	send_frame(US_WIRE_START);
+	begin_ordered(true, US_WISH_DELETE);
 	record(US_RECORD_MIRROR, 0, &names, sizeof(names), "", 0);
 }
 
